@@ -1,0 +1,61 @@
+"""Typed readers of the environment. Each variable NAME may also be given as a file: NAME_FILE."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    """The value of NAME, or the stripped content of the file that NAME_FILE names."""
+    if value := os.environ.get(name):
+        return value
+    if file := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(file).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from error
+    return default
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    value = text(name, "1" if default else "0").lower()
+    if value in TRUE | FALSE:
+        return value in TRUE
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def integer(name: str, default: int, *, at_least: int = 0) -> int:
+    value = text(name, str(default))
+    if value.isdigit() and int(value) >= at_least:
+        return int(value)
+    raise ImproperlyConfigured(f"{name} must be a whole number from {at_least} up, not {value!r}.")
+
+
+def choice(name: str, options: tuple[str, ...]) -> str:
+    """One of the options; the first one is the default."""
+    value = text(name, options[0])
+    if value in options:
+        return value
+    raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list, without blanks."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Django's settings of a database URL; `?host=/run/dir` names a socket folder."""
+    config: dict[str, Any] = environ.Env.db_url_config(text(name, default))
+    return config
+
+
+def email(name: str) -> dict[str, Any]:
+    """Django's mail settings of an EMAIL_URL such as `smtp+tls://user:secret@host:587`."""
+    url = text(name)
+    return dict(environ.Env.email_url_config(url)) if url else {}

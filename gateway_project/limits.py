@@ -1,0 +1,224 @@
+"""Limits in front of every door: heads, bodies, times, framing and the Host.
+
+`GuardedProtocol` adds them to the server's own HTTP protocol, which has none; the functions serve
+the doors.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
+from typing import Any
+
+import httptools
+import msgspec
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from accounts.errors import GatewayError, InvalidRequest
+from gateway_project.answering import Answering
+from routing.errors import PayloadTooLarge, UnsupportedEncoding
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+API_BODY_BYTES = 20_000_000
+PAGE_BODY_BYTES = 1_000_000
+HEAD_BYTES, HEAD_FIELDS = 32 * 1024, 100
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 60.0
+BODY_BYTES_PER_SECOND = 1024  # a body that comes slower than this is given up
+READER_SECONDS = 60.0  # a client that takes nothing for so long is cut
+
+# Doors that probes ask by address.
+HOSTLESS = frozenset({"/healthz", "/readyz"})
+
+
+ANSWERING = "flo2.answering"  # where the scope holds the way to the client's connection
+
+
+class HeadersTooLarge(GatewayError):
+    status = 431
+    code = "headers_too_large"
+    message = "The headers are larger than 32 KB or more than 100."
+
+
+class RequestTimeout(GatewayError):
+    status = 408
+    code = "request_timeout"
+    message = "The request came too slowly."
+    retry = True
+
+
+class BadFraming(InvalidRequest):
+    """The bytes are not one clear HTTP request."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with limits, and with a word to the door when the client is gone."""
+
+    _head_bytes = 0
+    _head_fields = 0
+    _head_is_open = False
+    _head_timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
+    _answering: Answering | None = None
+    _problem: GatewayError | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+            if self._head_is_open and self._head_timer is None:
+                self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_too_slow)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self._stop_head_timer()
+                self.handle_websocket_upgrade()
+            else:
+                self._refuse(BadFraming("This upgrade is not supported."))
+        except httptools.HttpParserError:
+            self._refuse(self._problem or BadFraming("This is not a valid HTTP request."))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = self._head_fields = 0
+        self._head_is_open = True
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_fields += 1
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head_is_open = False
+        self._stop_head_timer()
+        super().on_headers_complete()
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            answering = Answering(self.cycle)
+            self.scope[ANSWERING] = answering  # type: ignore[literal-required]
+            if self._answering is None:
+                self._answering = answering
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_head_timer()
+        self.resume_writing()
+        super().connection_lost(exc)
+        if self._answering is not None and self._answering.task is not None:
+            self._answering.task.cancel()
+        self._answering = None
+
+    def on_response_complete(self) -> None:
+        following = self.pipeline[-1][0].scope if self.pipeline else None
+        self._answering = following[ANSWERING] if following else None  # type: ignore[literal-required]
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader_timer = self.loop.call_later(READER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._reader_timer:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+        if self.flow is not None:
+            super().resume_writing()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES or self._head_fields > HEAD_FIELDS:
+            self._problem = HeadersTooLarge()
+            raise self._problem
+
+    def _head_too_slow(self) -> None:
+        self._refuse(RequestTimeout())
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer in JSON and close: there is no request that a door could answer."""
+        self._stop_head_timer()
+        if self.transport.is_closing():
+            return
+        shown = {"message": str(error), "type": "invalid_request_error", "code": error.error_code}
+        body = msgspec.json.encode({"error": {**shown, "param": None, "source": "gateway"}})
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b"
+            % (error.status, _PHRASES.get(error.status, b"Bad Request"), len(body), body)
+        )
+        self.transport.close()
+
+
+_PHRASES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+
+
+def check_head(scope: Scope) -> None:
+    """Refuse a foreign Host and an encoded body. Raises GatewayError."""
+    host = b""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            if host:
+                raise InvalidRequest("The request names two hosts.")
+            host = value
+        elif name == b"content-encoding" and value.lower() != b"identity":
+            raise UnsupportedEncoding
+    if scope["path"] not in HOSTLESS and not _is_ours(host, tuple(settings.ALLOWED_HOSTS)):
+        raise InvalidRequest("This gateway does not answer for that Host; see ALLOWED_HOSTS.")
+
+
+async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The body, at most so many bytes, declared or counted. Raises GatewayError."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value) > most):
+            raise PayloadTooLarge(limit=most // 1_000_000)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts, size = [body], len(body)
+    try:
+        async with asyncio.timeout(BODY_SECONDS) as patience:
+            while message.get("more_body"):
+                message = await receive()
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > most:
+                    raise PayloadTooLarge(limit=most // 1_000_000)
+                due = patience.when()
+                if due is not None:
+                    patience.reschedule(due + len(parts[-1]) / BODY_BYTES_PER_SECOND)
+    except TimeoutError:
+        raise RequestTimeout from None
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _is_ours(host: bytes, allowed: tuple[str, ...]) -> bool:
+    domain, _ = split_domain_port(host.decode("latin-1"))
+    return bool(domain) and validate_host(domain, allowed or ("localhost", "127.0.0.1", "[::1]"))
+
+
+def counted(receive: Receive) -> Receive:
+    """A `receive` for the pages: a body beyond their limit is as good as a client that left.
+
+    Django would spool it to disk before a view runs. A declared length is refused by Django itself
+    (DATA_UPLOAD_MAX_MEMORY_SIZE).
+    """
+    left = PAGE_BODY_BYTES
+
+    async def receive_counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return {"type": "http.disconnect"} if left < 0 else message
+
+    return receive_counted
