@@ -1,0 +1,59 @@
+"""`manage.py bootstrap`: a user, a tenant and their keys, for scripts."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts import audit, gateway_keys, members, signup
+from accounts.gateway_keys import KeyTerms
+from accounts.models import Tenant, User
+from accounts.tenancy import tenant_scope
+
+
+class Command(BaseCommand):
+    help = "Create the user and the tenant if they are absent, and print new keys of theirs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--password", required=True)
+        parser.add_argument("--tenant", required=True, help="name of the tenant")
+        parser.add_argument("--operator", action="store_true", help="make the user an operator")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = self._user(options["email"], options["password"], operator=options["operator"])
+        name = options["tenant"]
+        tenant = members.tenant_named(name, owner=user) or signup.create_tenant(user, name=name)
+        keys = {"tenant": name, **_new_keys(tenant, user)}
+        if options["json"]:
+            self.stdout.write(json.dumps(keys))
+        else:
+            self.stdout.write("\n".join(f"{label}: {value}" for label, value in keys.items()))
+
+    def _user(self, email: str, password: str, *, operator: bool) -> User:
+        if len(password) < 12:
+            raise CommandError("The password needs at least 12 characters.")
+        user = User.objects.filter(email=email.strip().lower()).first()
+        if user is None:
+            user = User.objects.create_user(email, password, terms_accepted_at=timezone.now())
+        if operator and not user.is_staff:
+            user.is_staff = user.is_superuser = True
+            user.save(update_fields=["is_staff", "is_superuser"])
+        return user
+
+
+def _new_keys(tenant: Tenant, user: User) -> dict[str, str]:
+    actor = audit.person(user)
+    with tenant_scope(tenant.pk):
+        texts = {
+            f"{mode}_key": gateway_keys.issue(
+                tenant, KeyTerms(name=f"Bootstrap {mode} key", mode=mode), actor=actor
+            ).text
+            for mode in ("live", "test")
+        }
+        texts["management_key"] = gateway_keys.issue_management_key(
+            tenant, name="Bootstrap management key", actor=actor
+        )
+    return {label: secret.reveal() for label, secret in texts.items()}

@@ -1,0 +1,115 @@
+"""A tenant's settings: in memory on the request path, changed with a line on the audit list.
+
+With them in memory is the tenant's data key, for what settings allow to be kept; it stays wrapped
+there, and an opened one is held for at most a minute.
+"""
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from accounts import audit, changes, vault
+from accounts.errors import Unavailable
+from accounts.models import Tenant, TenantSettings
+from accounts.single_flight import SingleFlight
+from accounts.tenancy import tenant_scope
+
+KIND = "tenant_settings"
+OPEN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is switched on."""
+
+    cache_enabled: bool = False
+
+
+class Known:
+    """The settings of a tenant and its data key, as the request path has them."""
+
+    def __init__(self, tenant: UUID, its: Settings, sealed_data_key: bytes) -> None:
+        self.tenant, self.settings = tenant, its
+        self._sealed_data_key = sealed_data_key
+        self._opened: tuple[float, bytes] | None = None
+
+    def data_key(self) -> bytes:
+        """Raises SealBroken or MasterKeyProblem."""
+        now = time.monotonic()
+        if self._opened is None or now - self._opened[0] > OPEN_SECONDS:
+            masters = vault.master_keys(settings.FLO2_MASTER_KEYS)
+            opened = vault.unwrap(self._sealed_data_key, tenant=self.tenant, masters=masters)
+            self._opened = (now, opened)
+        return self._opened[1]
+
+
+_known: dict[UUID, Known] = {}
+_flights: SingleFlight[UUID, Known] = SingleFlight()
+
+
+async def known(tenant: UUID) -> Known:
+    """From memory, else read once. Raises Unavailable when the database cannot be asked."""
+    found = cached(tenant)
+    return found or await _flights.run(tenant, lambda: _ask_database(tenant))
+
+
+def cached(tenant: UUID) -> Known | None:
+    """The settings if they are in memory and memory is not cut off from the database."""
+    return _known.get(tenant) if changes.feed.age <= changes.CUT_OFF_SECONDS else None
+
+
+def read(tenant: UUID) -> Settings:
+    """The settings as the database has them now. In the caller's scope."""
+    row = TenantSettings.objects.for_tenant(tenant).first()
+    return Settings(cache_enabled=row.cache_enabled) if row else Settings()
+
+
+def change(tenant: Tenant, wishes: dict[str, bool], *, actor: audit.Actor) -> Settings:
+    """Switch things on or off; what is as wished already is left alone."""
+    row, _ = TenantSettings.objects.for_tenant(tenant).get_or_create(
+        tenant=tenant, defaults={"tenant": tenant}
+    )
+    changed = {name: wish for name, wish in wishes.items() if getattr(row, name) != wish}
+    if changed:
+        for name, wish in changed.items():
+            setattr(row, name, wish)
+        row.save()
+        audit.record(tenant, actor=actor, action="settings.changed", subject="settings", **changed)
+        changes.record(KIND, tenant=tenant.pk)
+    return read(tenant.pk)
+
+
+async def _ask_database(tenant: UUID) -> Known:
+    try:
+        return await sync_to_async(_load, thread_sensitive=False)(tenant)
+    except DatabaseError:
+        raise Unavailable("The gateway cannot read your settings at the moment.") from None
+
+
+def _load(tenant: UUID) -> Known:
+    generation = changes.feed.generation
+    try:
+        with tenant_scope(tenant):
+            owner = Tenant.objects.get(pk=tenant)
+            found = Known(tenant, read(tenant), bytes(owner.sealed_data_key))
+    finally:
+        close_old_connections()
+    _known[tenant] = found
+    if changes.feed.generation != generation:  # it may have changed while we read
+        _forget(tenant, None)
+    return found
+
+
+def _forget(tenant: UUID | None, _: UUID | None) -> None:
+    if tenant is None:
+        _known.clear()
+    else:
+        _known.pop(tenant, None)
+
+
+changes.listen(KIND, _forget)
+changes.listen("tenant", _forget)
