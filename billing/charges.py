@@ -1,0 +1,178 @@
+"""What booked calls cost their budgets: counted in the transaction that books them, exactly once.
+
+A window's `spent` is the sum of the attempts of all calls that began in it, whatever became of
+them. What a call had reserved leaves its process's lease by the same amount.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.models import GatewayKey
+from billing import lease_rows, money, windows
+from billing.deltas import Booked
+from billing.lease_rows import Holder, WindowKey
+from billing.models import Budget, BudgetAlert, BudgetWindow, Lease
+
+
+class Purse(Protocol):
+    """The leases of the process whose calls are booked."""
+
+    @property
+    def holder(self) -> Holder: ...
+
+    def windows_of(self, call: str) -> Collection[WindowKey]:
+        """The windows in which a call has a reservation."""
+
+    def forgive(self, key: WindowKey, amount: int) -> None:
+        """A lease had less than its calls cost: no debt remains."""
+
+    def booked(self, call: str) -> None:
+        """The call's end is in the database."""
+
+
+class Forgiven(NamedTuple):
+    key: WindowKey
+    amount: int
+
+
+class Charge(NamedTuple):
+    """What one call adds to its budgets, in pico-dollars."""
+
+    call: Booked
+    amount: int
+
+
+Lineages = dict[UUID, UUID]  # of gateway keys
+
+
+def book(booked: Iterable[Booked], purse: Purse | None) -> list[Forgiven]:
+    """Count what was booked, in the transaction of the books; what leases were short of."""
+    charges = [Charge(call, amount) for call in booked if (amount := _cost(call))]
+    if not charges:
+        return []
+    tenants = {charge.call.opened.tenant for charge in charges}
+    budgets = list(Budget.objects.filter(tenant_id__in=tenants).order_by("id"))
+    if not budgets:
+        return []
+    lineages = _lineages(budgets, charges)
+    forgiven = []
+    for budget in budgets:
+        theirs = [charge for charge in charges if covers(budget, charge.call, lineages)]
+        forgiven += _count(budget, theirs, purse)
+    return forgiven
+
+
+def tell(purse: Purse, booked: Iterable[Booked], forgiven: Iterable[Forgiven]) -> None:
+    """After the commit: let go of what was reserved for calls that are booked to their end."""
+    for key, amount in forgiven:
+        purse.forgive(key, amount)
+    for call in booked:
+        if call.settled and call.sign > 0:
+            purse.booked(call.opened.call)
+
+
+def covers(budget: Budget, call: Booked, lineages: Lineages) -> bool:
+    """Whether a call counts against a budget."""
+    opened = call.opened
+    if budget.tenant_id != opened.tenant:
+        return False
+    if budget.project_id:
+        return budget.project_id == opened.project
+    if budget.lineage:
+        return opened.key is not None and lineages.get(opened.key) == budget.lineage
+    return True
+
+
+def key_of(budget: Budget, calls: str, at: int) -> WindowKey | None:
+    """The window of a budget that a moment lies in; None before a total has begun."""
+    since = windows.milliseconds(budget.created_at)
+    window = windows.at(budget.window, at, since=since)
+    return WindowKey(budget.pk, calls, window.start) if at >= window.start else None
+
+
+def alert(budget: Budget, window: BudgetWindow, *, before: Decimal, now: datetime) -> None:
+    """Note the thresholds that spending has reached since it was so much: each once."""
+    limit, spent = lease_rows.effective_limit(budget, now), window.spent
+    reached = [
+        BudgetAlert(
+            tenant_id=budget.tenant_id,
+            window=window,
+            percent=percent,
+            spent=spent,
+            limit=limit,
+            created_at=now,
+        )
+        for percent in percents(budget)
+        if before * 100 < limit * percent <= spent * 100
+    ]
+    if reached:
+        BudgetAlert.objects.for_tenant(budget.tenant_id).bulk_create(reached, ignore_conflicts=True)
+
+
+def percents(budget: Budget) -> Sequence[int]:
+    """The thresholds as whole percents."""
+    return [round(share * 100) for share in budget.alert_at]
+
+
+def _cost(call: Booked) -> int:
+    total = sum(money.to_pico(a.cost) for a in call.attempts if a.cost)
+    return call.sign * total
+
+
+def _count(budget: Budget, charges: Iterable[Charge], purse: Purse | None) -> list[Forgiven]:
+    spent: defaultdict[WindowKey, int] = defaultdict(int)
+    leased: defaultdict[WindowKey, int] = defaultdict(int)
+    reserved_in: Callable[[str], Collection[WindowKey]] = purse.windows_of if purse else _nowhere
+    for call, amount in charges:
+        key = key_of(budget, call.opened.mode, call.opened.opened_at)
+        if key is None:
+            continue
+        spent[key] += amount
+        if call.sign > 0 and key in reserved_in(call.opened.call):
+            leased[key] += amount
+    return [
+        Forgiven(key, short)
+        for key in sorted(spent)  # always in this order: no dead-locks
+        if (short := _move(budget, key, spent[key], leased[key], purse))
+    ]
+
+
+def _nowhere(_: str) -> Collection[WindowKey]:
+    return ()
+
+
+def _move(budget: Budget, key: WindowKey, spent: int, owed: int, purse: Purse | None) -> int:
+    """Count in one window; how much the process's lease was short of."""
+    window = lease_rows.locked(budget.tenant_id, key)
+    if window is None:
+        return 0
+    short = 0
+    before = window.spent
+    window.spent = before + money.from_pico(spent)
+    if purse and owed:
+        leases = Lease.objects.for_tenant(budget.tenant_id).filter(window=window)
+        lease = leases.filter(holder=purse.holder.name).first()
+        held = money.to_pico(lease.amount) if lease else 0
+        paid = min(owed, held)
+        short = owed - paid
+        if lease and paid:
+            lease.amount = money.from_pico(held - paid)
+            lease.save(update_fields=["amount"])
+            window.leased = window.leased - money.from_pico(paid)
+    window.save(update_fields=["spent", "leased"])
+    alert(budget, window, before=before, now=timezone.now())
+    return short
+
+
+def _lineages(budgets: Iterable[Budget], charges: Iterable[Charge]) -> Lineages:
+    """The lineage of each key, where a budget asks for it."""
+    if not any(budget.lineage for budget in budgets):
+        return {}
+    keys = {charge.call.opened.key for charge in charges if charge.call.opened.key}
+    return dict(GatewayKey.objects.filter(pk__in=keys).values_list("pk", "lineage"))

@@ -1,0 +1,198 @@
+"""Leases in the database: take a slice of a window, give it back. Beside the request path.
+
+Each function is one transaction that locks the window's row first, so whoever counts it anew
+counts alone.
+"""
+
+import contextlib
+import os
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts import changes, ids
+from accounts.tenancy import system_scope, tenant_scope
+from billing import money, windows
+from billing.models import Budget, BudgetWindow, Lease
+from billing.money import ZERO
+
+RECALL = "recall"  # the change that asks every process to give back what it does not need
+LARGEST_SLICE = Decimal(1)  # USD
+SLICES = 8  # of what remains, for each process that holds one
+FEWEST_CALLS = 4  # a slice that pays for fewer is not worth having
+
+
+class WindowKey(NamedTuple):
+    """A window before it has a row: which budget, live or test calls, since when (Unix ms)."""
+
+    budget: UUID
+    calls: str
+    start: int
+
+
+class Holder(NamedTuple):
+    """A process that holds leases: its journal's name, and the folder where that lies."""
+
+    name: str
+    folder: str
+
+
+class Granted(NamedTuple):
+    """What a window gave, in pico-dollars, and how it stands after that."""
+
+    amount: int
+    room: int  # what is left for others and for later
+    limit: Decimal
+    spent: Decimal
+    leased: Decimal
+    has_others: bool  # hold slices of it
+
+
+GONE = Granted(0, 0, ZERO, ZERO, ZERO, has_others=False)
+
+
+def take(tenant: UUID, key: WindowKey, holder: Holder, need: int) -> Granted:
+    """Lease a slice, or at least what one call needs. Raises DatabaseError.
+
+    A slice is an eighth of what remains for each process, at most one dollar: slices shrink
+    towards the limit, so that little lies idle when money is scarce.
+    """
+    with tenant_scope(tenant):
+        window = locked(tenant, key)
+        budget = Budget.objects.for_tenant(tenant).filter(pk=key.budget).first()
+        if window is None or budget is None:
+            return GONE
+        leases = Lease.objects.for_tenant(tenant).filter(window=window, amount__gt=0)
+        others = leases.exclude(holder=holder.name).count()
+        limit = effective_limit(budget, timezone.now())
+        remaining = max(0, money.to_pico(limit - window.spent - window.leased))
+        amount = _slice(remaining, need, others + 1)
+        if amount:
+            window.leased += money.from_pico(amount)
+            window.save(update_fields=["leased"])
+            _add(window, holder, amount)
+        return Granted(
+            amount, remaining - amount, limit, window.spent, window.leased, has_others=bool(others)
+        )
+
+
+def _slice(remaining: int, need: int, processes: int) -> int:
+    size = min(remaining // (SLICES * processes), money.to_pico(LARGEST_SLICE))
+    if size >= FEWEST_CALLS * need:
+        return size
+    return need if need <= remaining else 0
+
+
+def _add(window: BudgetWindow, holder: Holder, amount: int) -> None:
+    """Add to the holder's lease of a window that is locked."""
+    lease, _ = Lease.objects.for_tenant(window.tenant_id).get_or_create(
+        window=window,
+        holder=holder.name,
+        defaults={"tenant_id": window.tenant_id, "folder": holder.folder, "amount": ZERO},
+    )
+    lease.amount += money.from_pico(amount)
+    lease.save(update_fields=["amount"])
+
+
+def give_back(tenant: UUID, key: WindowKey, holder: Holder, amount: int | None) -> None:
+    """Return so much of the holder's lease, or (None) all of it. Raises DatabaseError."""
+    with tenant_scope(tenant):
+        window = locked(tenant, key)
+        leases = Lease.objects.for_tenant(tenant).filter(window=window, holder=holder.name)
+        lease = leases.first() if window else None
+        if window is None or lease is None:
+            return
+        less = lease.amount if amount is None else min(lease.amount, money.from_pico(amount))
+        window.leased -= less
+        window.save(update_fields=["leased"])
+        if less == lease.amount:
+            lease.delete()
+        else:
+            lease.amount -= less
+            lease.save(update_fields=["amount"])
+
+
+def recall(tenant: UUID, budget: UUID) -> None:
+    """Ask every process to give back what it does not need. Raises DatabaseError."""
+    with tenant_scope(tenant):
+        changes.record(RECALL, tenant=tenant, subject=budget)
+
+
+def release_the_dead(folder: Path, folder_id: str) -> int:
+    """Return the leases of processes whose journals are all shipped; how many there were.
+
+    A process that lives has a journal; one that is dead has none once it is adopted, and by then
+    all that it spent is booked.
+    """
+    with system_scope():
+        names = Lease.objects.filter(folder=folder_id).values_list("holder", flat=True).distinct()
+        dead = [name for name in names if not any(folder.glob(f"{name}*.jnl"))]
+        leases = list(Lease.objects.filter(folder=folder_id, holder__in=dead)) if dead else []
+    return sum(_release(lease) for lease in leases)
+
+
+def write_off(host: str, folder: Path) -> int:
+    """Return the leases of a host that never comes back; how many there were.
+
+    Those of processes whose journals lie in this folder are left: they are shipped from here.
+    """
+    with system_scope():
+        leases = [
+            lease
+            for lease in Lease.objects.all()
+            if lease.holder.rsplit("-", 2)[0] == host[:60]
+            and not any(folder.glob(f"{lease.holder}*.jnl"))
+        ]
+    return sum(_release(lease) for lease in leases)
+
+
+def _release(lease: Lease) -> int:
+    """Return all of a lease; 0 where somebody else has done it."""
+    with tenant_scope(lease.tenant_id):
+        windows_ = BudgetWindow.objects.for_tenant(lease.tenant_id).select_for_update()
+        window = windows_.filter(pk=lease.window_id).first()
+        current = Lease.objects.for_tenant(lease.tenant_id).filter(pk=lease.pk).first()
+        if window is None or current is None:
+            return 0
+        window.leased -= current.amount
+        window.save(update_fields=["leased"])
+        current.delete()
+        return 1
+
+
+def folder_id(folder: Path) -> str:
+    """What tells this folder of journals from another host's of the same name; made once."""
+    path, mine = folder / ".folder", folder / f".folder-{os.getpid()}-{ids.new().hex}"
+    if not path.exists():
+        mine.write_text(ids.new().hex)
+        with contextlib.suppress(FileExistsError):
+            os.link(mine, path)  # whole or not at all, and only the first one
+        mine.unlink()
+    return path.read_text()
+
+
+def effective_limit(budget: Budget, now: datetime) -> Decimal:
+    """The limit with a temporary raise that is in force."""
+    limit = budget.limit
+    if budget.raised_until and budget.raised_until > now:
+        return min(limit + budget.raised_by, money.LARGEST)
+    return limit
+
+
+def locked(tenant: UUID, key: WindowKey) -> BudgetWindow | None:
+    """The row of a window, made where it is missing, locked; None where the budget is gone."""
+    rows = BudgetWindow.objects.for_tenant(tenant)
+    place = {
+        "budget_id": key.budget,
+        "calls": key.calls,
+        "starts_at": windows.instant(key.start),
+    }
+    found = rows.select_for_update().filter(**place).first()
+    if found is None and Budget.objects.for_tenant(tenant).filter(pk=key.budget).exists():
+        rows.get_or_create(**place, defaults={"tenant_id": tenant})
+        found = rows.select_for_update().filter(**place).first()
+    return found

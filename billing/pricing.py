@@ -1,0 +1,132 @@
+"""What usage costs at a price. Pure arithmetic on exact decimals.
+
+Rates are US dollars per million tokens, as providers publish them, and `per_request` dollars. A
+bucket without a rate of its own is charged like the kind it is part of: cached and image tokens as
+input, reasoning as output.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from billing.money import LARGEST, PICO, ZERO
+from billing.usage import BUCKETS, Usage
+
+MILLION = Decimal(1_000_000)
+FINEST = Decimal("1e-6")  # a rate finer than this per million would break exact pico-dollars
+
+
+class Rates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """USD per million tokens of each bucket; None is charged as FALLBACK says."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write_5m: Decimal | None = None
+    cache_write_1h: Decimal | None = None
+    reasoning: Decimal | None = None
+    audio_in: Decimal | None = None
+    audio_out: Decimal | None = None
+    image_in: Decimal | None = None
+    per_request: Decimal = ZERO
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """Rates of the whole request once its input exceeds so many tokens."""
+
+    above_input_tokens: int
+    rates: Rates
+
+
+class Price(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rates in force, where they come from and since when."""
+
+    source: str  # "tenant", "operator", "catalogue" or "genai-prices <version>"
+    rates: Rates
+    since: date | None = None
+    tiers: tuple[Tier, ...] = ()
+
+    def rates_for(self, input_tokens: int) -> Rates:
+        """The rates of a request of this size."""
+        rates = self.rates
+        for tier in self.tiers:
+            if input_tokens > tier.above_input_tokens:
+                rates = tier.rates
+        return rates
+
+
+class RateProblem(ValueError):
+    """A rate that cannot be charged exactly."""
+
+
+def check_rate(rate: Decimal) -> Decimal:
+    """The rate if it is from 0 to 9,000,000 and a multiple of 10⁻⁶ USD per million tokens."""
+    if not rate.is_finite() or not 0 <= rate <= LARGEST or rate % FINEST:
+        raise RateProblem(f"{rate} USD per million tokens cannot be charged exactly")
+    return rate
+
+
+def unit_rates(rates: Rates) -> tuple[Decimal, ...]:
+    """The rate of each bucket, in the order of BUCKETS, fallbacks applied."""
+    return (
+        rates.input,
+        rates.input if rates.cache_read is None else rates.cache_read,
+        rates.input if rates.cache_write_5m is None else rates.cache_write_5m,
+        _first(rates.cache_write_1h, rates.cache_write_5m, rates.input),
+        rates.output,
+        rates.output if rates.reasoning is None else rates.reasoning,
+        rates.input if rates.audio_in is None else rates.audio_in,
+        rates.output if rates.audio_out is None else rates.audio_out,
+        rates.input if rates.image_in is None else rates.image_in,
+    )
+
+
+def cost_of(usage: Usage, price: Price) -> Decimal:
+    """The exact cost in USD: Σ tokens × rate / 10⁶ + the fee per request.
+
+    >>> cost_of(Usage(input_uncached=1000, output_visible=500),
+    ...         Price(source="catalogue", rates=Rates(Decimal(1), Decimal(2))))
+    Decimal('0.002')
+    """
+    rates = price.rates_for(usage.input_tokens)
+    total = ZERO
+    for tokens, rate in zip(usage.counts(), unit_rates(rates), strict=True):
+        if tokens:
+            total += tokens * rate
+    cost = (total / MILLION + rates.per_request).normalize()
+    return cost.quantize(PICO).normalize() if cost else ZERO
+
+
+def receipt(usage: Usage, rates: Rates) -> list[tuple[str, int, Decimal, Decimal]]:
+    """The lines of a bill: (bucket, tokens, USD per million, USD), buckets in use only."""
+    lines = zip(BUCKETS, usage.counts(), unit_rates(rates), strict=True)
+    return [
+        (bucket, tokens, rate, tokens * rate / MILLION) for bucket, tokens, rate in lines if tokens
+    ]
+
+
+def applied(price: Price, usage: Usage) -> Price:
+    """The price as it is kept with a call: the rates that applied, without other tiers."""
+    if not price.tiers:
+        return price
+    return Price(source=price.source, since=price.since, rates=price.rates_for(usage.input_tokens))
+
+
+def to_json(price: Price) -> bytes:
+    return msgspec.json.encode(price)
+
+
+def from_json(text: str | bytes) -> Price:
+    return msgspec.json.decode(text, type=Price)
+
+
+def to_builtins(price: Price) -> dict[str, Any]:
+    """The price as the API shows it: amounts as text."""
+    shown: dict[str, Any] = msgspec.to_builtins(price)
+    return shown
+
+
+def _first(*rates: Decimal | None) -> Decimal:
+    return next(rate for rate in rates if rate is not None)
