@@ -1,0 +1,110 @@
+"""`/api/v1/settings` and `/api/v1/cache`: what is switched on, and what is kept because of it."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import ids, tenant_settings
+from accounts.errors import NotFound
+from accounts.models import GatewayKey, Tenant
+from accounts.roles import Right
+from accounts.tenant_settings import Settings
+from routing.api.manage.view import ManageView, StrictSerializer, now, scoped, valid
+from routing.cache import choice
+
+SETTINGS, CACHE = ["settings"], ["cache"]
+
+
+class SettingsWish(StrictSerializer):
+    cache_enabled = serializers.BooleanField(required=False)
+
+
+class SettingsShown(serializers.Serializer[Any]):
+    cache_enabled = serializers.BooleanField()
+
+
+class PurgeWish(StrictSerializer):
+    policy = serializers.CharField(required=False, help_text="Answers kept under this policy.")
+    gateway_key = serializers.CharField(required=False, help_text="Answers kept for this key.")
+
+
+class Deleted(serializers.Serializer[Any]):
+    cached_answers = serializers.IntegerField()
+
+
+class CacheShown(serializers.Serializer[Any]):
+    enabled = serializers.BooleanField()
+    entries = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+
+
+class SettingsView(ManageView):
+    rights = {"GET": Right.VIEW, "PATCH": Right.MANAGE_TENANT}
+
+    @extend_schema(operation_id="read_settings", responses=SettingsShown, tags=SETTINGS)
+    @scoped
+    def get(self, request: Request) -> Response:
+        return Response(_shown(tenant_settings.read(self.manager.tenant.pk)))
+
+    @extend_schema(request=SettingsWish, responses=SettingsShown, tags=SETTINGS)
+    @scoped
+    def patch(self, request: Request) -> Response:
+        """Switch things on or off. Caching switched off drops what is kept."""
+        wishes = valid(SettingsWish, request)
+        tenant, actor = self.manager.tenant, self.manager.actor
+        if "cache_enabled" in wishes:
+            choice.switch(tenant, on=wishes["cache_enabled"], actor=actor)
+        return Response(_shown(tenant_settings.read(tenant.pk)))
+
+
+class DeleteContent(ManageView):
+    rights = {"POST": Right.MANAGE_TENANT}
+
+    @extend_schema(request=None, responses=Deleted, tags=SETTINGS)
+    @scoped
+    def post(self, request: Request) -> Response:
+        """Delete all content that is kept. Calls, costs and settings stay."""
+        gone = choice.purge(self.manager.tenant, actor=self.manager.actor)
+        return Response({"cached_answers": gone})
+
+
+class Cache(ManageView):
+    rights = {"GET": Right.VIEW, "DELETE": Right.MANAGE_ROUTING}
+
+    @extend_schema(operation_id="read_cache", responses=CacheShown, tags=CACHE)
+    @scoped
+    def get(self, request: Request) -> Response:
+        """How much is kept."""
+        tenant = self.manager.tenant.pk
+        held = choice.store().holdings(tenant, now().timestamp())
+        enabled = tenant_settings.read(tenant).cache_enabled
+        return Response({"enabled": enabled, "entries": held.entries, "bytes": held.size})
+
+    @extend_schema(request=PurgeWish, responses=Deleted, tags=CACHE)
+    @scoped
+    def delete(self, request: Request) -> Response:
+        """Drop what is kept: all of it, or that of a policy or a gateway key."""
+        wish = valid(PurgeWish, request)
+        tenant, named = self.manager.tenant, wish.get("gateway_key")
+        gone = choice.purge(
+            tenant,
+            actor=self.manager.actor,
+            policy=wish.get("policy"),
+            lineage=_key(tenant, named).lineage if named else None,
+        )
+        return Response({"cached_answers": gone})
+
+
+def _key(tenant: Tenant, shown: str) -> GatewayKey:
+    try:
+        wanted = ids.read("key", shown)
+    except ids.InvalidId:
+        raise NotFound(kind="gateway key") from None
+    return GatewayKey.objects.for_tenant(tenant).named("gateway key", pk=wanted)
+
+
+def _shown(its: Settings) -> dict[str, bool]:
+    return {"cache_enabled": its.cache_enabled}

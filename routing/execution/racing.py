@@ -1,0 +1,156 @@
+"""Several attempts beside each other: a race from the start, or a hedge when the first is silent.
+
+The first that says something wins; the others are called off at once and stay on the books with
+what they may have cost.
+"""
+
+import asyncio
+from decimal import Decimal
+from typing import TYPE_CHECKING, Generic
+
+from billing.errors import BudgetExceeded
+from billing.facts import Role
+from routing.execution.asking import EMPTY, A
+from routing.execution.story import Story
+from routing.plan.candidates import Candidate
+from routing.plan.costs import upper_cost
+from routing.upstream.failures import Failure
+
+if TYPE_CHECKING:
+    from routing.execution.fallback import Chain
+
+MOST_MORE = 2  # racers that may replace those that failed
+FAREWELL_SECONDS = 1.0  # for attempts that are called off to close their books
+
+
+class Heat(Generic[A]):
+    """Attempts that run now."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[asyncio.Task[A | Failure], Candidate] = {}
+        self.started = 0
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    async def start(self, chain: "Chain[A]", role: Role) -> bool:
+        """Ask the chain's next candidate, too; False if there is none that can be paid."""
+        try:
+            taken = await chain.take(role)
+        except BudgetExceeded:
+            if not self.started:
+                raise
+            return False
+        if taken is None:
+            return False
+        candidate, asking = taken
+        self._lanes[asyncio.ensure_future(asking)] = candidate
+        self.started += 1
+        return True
+
+    @property
+    def running(self) -> list[Candidate]:
+        return list(self._lanes.values())
+
+    async def finished(self, timeout_s: float | None) -> list[tuple[Candidate, A | Failure]]:
+        """Who has ended first, perhaps several; nobody after so many seconds of silence."""
+        done, _ = await asyncio.wait(
+            self._lanes, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        return [(self._lanes.pop(task), task.result()) for task in done]
+
+    async def stop(self) -> None:
+        """Call off whoever still runs; their connections are closed and their costs booked."""
+        for task in self._lanes:
+            task.cancel()
+        if self._lanes:
+            await asyncio.wait(self._lanes, timeout=FAREWELL_SECONDS)
+
+
+async def first(chain: "Chain[A]") -> A | None:
+    """The first answer of a race or a hedged attempt; None if the chain has to go on in turn."""
+    story, plan = chain.story, chain.plan
+    if story.books.opened.purpose != "user":
+        return None
+    width = _payable(story, plan.candidates[: plan.race_width])
+    story.is_raced = width > 1
+    heat: Heat[A] = Heat()
+    try:
+        return await (_race(heat, chain, width) if width > 1 else _hedge(heat, chain))
+    finally:
+        await heat.stop()
+
+
+async def _race(heat: Heat[A], chain: "Chain[A]", width: int) -> A | None:
+    """All at once; those that fail while the others are silent are replaced, twice at most."""
+    empty: A | None = None
+    most = width + MOST_MORE
+    while True:
+        while len(heat) < width and heat.started < most:
+            if not await heat.start(chain, "race" if heat.started else "primary"):
+                break
+        if not heat:
+            return empty if not chain.left else None
+        for candidate, found in await heat.finished(None):
+            if isinstance(found, Failure):
+                chain.fell(candidate, found)
+            elif found.is_empty:
+                empty = found
+                chain.fell(candidate, EMPTY)
+            else:
+                return found
+
+
+async def _hedge(heat: Heat[A], chain: "Chain[A]") -> A | None:
+    """The second only when the first has been silent for long enough."""
+    empty: A | None = None
+    chain.story.health.earn_hedge(chain.plan.hedge_budget)
+    if not await heat.start(chain, "primary"):
+        return None
+    wait: float | None = _patience(chain, heat.running[0])
+    while heat:
+        done = await heat.finished(wait)
+        if not done:
+            wait = None
+            if _may_hedge(chain):
+                await heat.start(chain, "hedge")
+        for candidate, found in done:
+            wait = None  # the chain moves on by itself
+            if isinstance(found, Failure):
+                chain.fell(candidate, found)
+            elif found.is_empty:
+                empty = found
+                chain.fell(candidate, EMPTY)
+            else:
+                return found
+    return empty if not chain.left else None
+
+
+def _patience(chain: "Chain[A]", running: Candidate) -> float | None:
+    """Seconds of silence until a second one is asked; None if there is nobody else."""
+    after = chain.plan.hedge_after_ms
+    if not chain.left or after is None:
+        return None
+    if after != "p95":
+        return after / 1000
+    story, candidates = chain.story, chain.plan.candidates
+    quickest = min(candidates, key=lambda one: story.health.seconds(one, story.chat, None))
+    return story.health.hedge_after(running, chain.left[0], story.chat, quickest=quickest)
+
+
+def _may_hedge(chain: "Chain[A]") -> bool:
+    """Whether the tenant's budget of hedges holds another; what a request asks for is not in it."""
+    return chain.story.options.hedge_ms is not None or chain.story.health.take_hedge()
+
+
+def _payable(story: Story, racers: tuple[Candidate, ...]) -> int:
+    """How many racers the request's own ceiling holds together; one at least."""
+    ceiling, total = story.options.max_cost, Decimal(0)
+    if ceiling is None:
+        return len(racers)
+    for count, racer in enumerate(racers):
+        if racer.price is not None:
+            total += upper_cost(racer.price, story.chat, racer.offer)
+        if total > ceiling:
+            return max(1, count)
+    return len(racers)

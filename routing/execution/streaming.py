@@ -1,0 +1,158 @@
+"""An attempt whose answer is streamed: it has begun when the first content has come."""
+
+import time
+
+import msgspec
+
+from billing.facts import AttemptEnded, Role
+from routing import dialects
+from routing.cache import passing
+from routing.execution import whole
+from routing.execution.attempt import LOST, Attempt, CannotAsk, Consumed
+from routing.execution.story import Story
+from routing.plan.candidates import Candidate
+from routing.upstream import failures, send
+from routing.upstream.connection import SILENCE, Connection, Malformed, Trouble
+from routing.upstream.failures import Failure, FailureKind
+from routing.wire.failed import StreamCut, StreamFailed
+from routing.wire.sides import Relay
+from routing.wire.sse import EventTooLong
+
+
+class OpenStream(msgspec.Struct, eq=False):
+    """A stream whose first content is there, or which ended properly without any.
+
+    Ends by `answered`, `cut`, `left` or `lost`, once.
+    """
+
+    attempt: Attempt
+    connection: Connection
+    relay: Relay
+    first: bytes  # what may be passed on already
+    ended: AttemptEnded | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.relay.has_content
+
+    @property
+    def candidate(self) -> Candidate:
+        return self.attempt.candidate
+
+    def answered(self) -> AttemptEnded:
+        """The provider ended the stream as it should; perhaps without a word."""
+        if self.ended is None:
+            self.connection.finish()
+            self.ended = self.attempt.end("empty" if self.is_empty else "answered", self.consumed())
+        return self.ended
+
+    def cut(self, failure: Failure) -> AttemptEnded:
+        """The provider broke the stream off."""
+        self.connection.close()
+        self.ended = self.attempt.end("cut", self.consumed(), failure)
+        return self.ended
+
+    def lost(self) -> AttemptEnded:
+        """Another attempt had something to say before."""
+        self.connection.close()
+        self.ended = self.attempt.end("lost", self.consumed())
+        return self.ended
+
+    def left(self) -> AttemptEnded:
+        """The caller went away."""
+        self.connection.close()
+        self.ended = self.attempt.end("cancelled", self.consumed())
+        return self.ended
+
+    def consumed(self) -> Consumed:
+        relay = self.relay
+        if relay.usage is None:
+            return whole.estimated(self.attempt.story, relay.output_bytes)
+        return Consumed(relay.usage, "reported", relay.reported_cost, relay.model)
+
+
+async def run(story: Story, candidate: Candidate, number: int, role: Role) -> OpenStream | Failure:
+    """Ask a candidate and wait for its first content; a failure is booked here."""
+    attempt = Attempt.start(story, candidate, number, role)
+    connection: Connection | None = None
+    try:
+        request = attempt.request()
+        connection = await send.begin(story.pool, story.books, request, attempt.sent)
+        attempt.heard(connection.headers)
+        if not 200 <= connection.status < 300:
+            return await _refused(attempt, connection)
+        return await _until_content(attempt, connection)
+    except CannotAsk as reason:
+        return attempt.fail(reason.failure)
+    except Trouble as trouble:
+        _close(connection)
+        return attempt.fail(whole.of_trouble(trouble))
+    except BaseException:
+        _close(connection)
+        attempt.give_up()
+        raise
+
+
+async def _refused(attempt: Attempt, connection: Connection) -> Failure:
+    await connection.completed()
+    body, status, headers = connection.body(), connection.status, connection.headers
+    connection.finish()
+    return attempt.fail(failures.classify(status, headers, body))
+
+
+async def _until_content(attempt: Attempt, connection: Connection) -> OpenStream | Failure:
+    if b"json" in connection.header(b"content-type"):
+        return await _not_a_stream(attempt, connection)
+    candidate, story = attempt.candidate, attempt.story
+    signer = candidate.offer.provider.wire
+    collector = story.thoughts.collector(story.caller.tenant_id, signer)
+    relay = dialects.relay(story.chat, candidate.offer, story.body_id, collector.see)
+    relay = passing.recorded(story.keep, relay, candidate.offer)
+    passed = []
+    try:
+        while not (relay.has_content or relay.is_done):
+            block = await connection.more()
+            if not block:
+                passed.append(relay.end())
+                break
+            if block is not SILENCE:
+                passed.append(relay.feed(block))
+    except (StreamFailed, EventTooLong) as problem:
+        connection.close()
+        return attempt.fail(of_problem(problem))
+    attempt.first_token = time.monotonic()
+    opened = OpenStream(attempt, connection, relay, b"".join(passed))
+    if opened.is_empty:
+        connection.begin()
+        opened.answered()
+    elif not story.claim():
+        opened.lost()
+        return LOST
+    else:
+        connection.begin()
+        story.adapted = attempt.adapted
+    return opened
+
+
+async def _not_a_stream(attempt: Attempt, connection: Connection) -> Failure:
+    """JSON where a stream was asked for: an error, or an answer that ignored the wish."""
+    await connection.completed()
+    body = connection.body()
+    connection.finish()
+    return attempt.fail(whole.of_odd_success(body))
+
+
+def of_problem(problem: Exception) -> Failure:
+    """What a broken stream means."""
+    if isinstance(problem, StreamFailed) and problem.data:
+        return whole.of_odd_success(problem.data)
+    if isinstance(problem, StreamCut):
+        return Failure(FailureKind.NETWORK, message=str(problem))
+    if isinstance(problem, Trouble) and not isinstance(problem, Malformed):
+        return whole.of_trouble(problem)
+    return Failure(FailureKind.SERVER, message=str(problem) or type(problem).__name__)
+
+
+def _close(connection: Connection | None) -> None:
+    if connection:
+        connection.close()

@@ -1,0 +1,228 @@
+"""`Idempotency-Key`: a request that is sent twice is asked once.
+
+A key belongs to a gateway key and an endpoint, for 24 hours. Whoever comes first inserts a row and
+calls; a twin gets the same answer where content may be kept, else 409 with the first call's id.
+A call that ends without an answer gives its key back, so that a retry may do better.
+"""
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError
+
+from accounts import tenant_settings, vault
+from accounts.errors import Conflict, InvalidRequest, Unavailable
+from accounts.tenant_settings import Known
+from accounts.vault import MasterKeyProblem, SealBroken
+from routing import gateway, idempotent_rows
+from routing.cache import fingerprint
+from routing.gateway import Answer, StreamedAnswer, Told, WholeAnswer
+from routing.idempotent_rows import Claim
+from routing.models import IdempotentCall
+from routing.opening import Asked
+from routing.policy_terms import LONGEST_SECONDS
+from routing.relaying import Outlet
+
+log = logging.getLogger(__name__)
+
+HEADER = b"idempotency-key"
+USE, HASH_USE = b"idempotent-answer", b"idempotency-key"
+LONGEST = 255
+LONGEST_CALL_S = LONGEST_SECONDS["total_s"] + 60.0  # then its process has died
+MOST_BYTES = 4 * 2**20  # of an answer that is kept
+# How a stream ends that was not cut: an error is never followed by these.
+ENDINGS = {
+    "openai": b"data: [DONE]",
+    "anthropic": b"event: message_stop",
+    "responses": b"event: response.completed",
+}
+
+
+class IdempotencyConflict(Conflict):
+    code = "idempotency_conflict"
+
+
+class Running(IdempotencyConflict):
+    """The first call is not over: it is worth asking again."""
+
+    retry = True
+    advice = "Wait for the first call, or ask again in a few seconds."
+
+
+class _Kept(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    body: bytes
+    provider: str
+    model: str
+    strategy: str
+    reason: str
+
+
+async def answer(asked: Asked) -> tuple[Answer, str]:
+    """The answer, and the id of the call that it is of. Raises IdempotencyConflict, Unavailable."""
+    name = next((value for header, value in asked.headers if header == HEADER), b"")
+    if not name:
+        return await gateway.chat(asked), asked.call
+    if len(name) > LONGEST or not name.isascii() or not name.decode("ascii").isprintable():
+        raise InvalidRequest(
+            f"Idempotency-Key must be up to {LONGEST} printable ASCII characters.",
+            param="Idempotency-Key",
+        )
+    known = await tenant_settings.known(asked.caller.tenant_id)
+    claim = _claim(asked, name, known)
+    earlier = await _taken(claim)
+    if earlier is not None:
+        return _replayed(earlier, claim, known), earlier.call
+    return await _first(asked, claim, known), asked.call
+
+
+async def _taken(claim: Claim) -> IdempotentCall | None:
+    """None if the key is ours now. Raises Unavailable."""
+    try:
+        return await sync_to_async(idempotent_rows.take, thread_sensitive=False)(claim)
+    except DatabaseError:
+        raise Unavailable("The gateway cannot check the Idempotency-Key at the moment.") from None
+
+
+async def _noted(note: Callable[..., None], *parts: Any) -> None:
+    """Write down how the call ended; that this fails is no reason to keep an answer back."""
+    try:
+        await sync_to_async(note, thread_sensitive=False)(*parts)
+    except DatabaseError:
+        log.warning("the end of an idempotent call could not be noted", exc_info=True)
+
+
+async def _first(asked: Asked, claim: Claim, known: Known) -> Answer:
+    try:
+        found = await gateway.chat(asked)
+    except BaseException:
+        await _noted(idempotent_rows.give_back, claim)
+        raise
+    if isinstance(found, WholeAnswer):
+        await _noted(idempotent_rows.end, claim, _sealed(claim, known, found.body, found.told))
+    elif isinstance(found, StreamedAnswer):
+        return StreamedAnswer(_watched(found, asked.chat.dialect, claim, known), found.told)
+    else:
+        await _noted(idempotent_rows.give_back, claim)
+    return found
+
+
+def _watched(
+    found: StreamedAnswer, dialect: str, claim: Claim, known: Known
+) -> Callable[[Outlet], Awaitable[None]]:
+    """The same stream; how it ends decides what becomes of the key."""
+
+    async def pour(out: Outlet) -> None:
+        tap = _Tap(out, keeps=known.settings.cache_enabled)
+        try:
+            await found.pour(tap)
+        except BaseException:
+            await _noted(idempotent_rows.give_back, claim)
+            raise
+        if ENDINGS[dialect] in tap.last:
+            body = b"".join(tap.pieces) if tap.size <= MOST_BYTES else None
+            await _noted(idempotent_rows.end, claim, _sealed(claim, known, body, found.told))
+        else:
+            await _noted(idempotent_rows.give_back, claim)
+
+    return pour
+
+
+class _Tap:
+    """An outlet that remembers what passes, where that may be kept."""
+
+    def __init__(self, out: Outlet, *, keeps: bool) -> None:
+        self._out, self._keeps = out, keeps
+        self.pieces: list[bytes] = []
+        self.last, self.size = b"", 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._out.is_full
+
+    def write(self, piece: bytes) -> None:
+        self._out.write(piece)
+        if piece:
+            self.last = piece
+            self.size += len(piece)
+            if self._keeps and self.size <= MOST_BYTES:
+                self.pieces.append(piece)
+
+    async def drained(self) -> None:
+        await self._out.drained()
+
+
+def _claim(asked: Asked, name: bytes, known: Known) -> Claim:
+    caller, chat = asked.caller, asked.chat
+    try:
+        secret = vault.key_for(known.data_key(), HASH_USE)
+    except (SealBroken, MasterKeyProblem):
+        raise Unavailable("The gateway cannot check the Idempotency-Key now.") from None
+    place = b"\0".join((caller.lineage.bytes, caller.mode.encode(), asked.endpoint.encode(), name))
+    return Claim(
+        tenant=caller.tenant_id,
+        key=hmac.digest(secret, b"key\0" + place, "sha256"),
+        body=hmac.digest(secret, b"body\0" + fingerprint.canonical(chat.body), "sha256"),
+        call=asked.call,
+        is_stream=chat.stream,
+        lasts_s=LONGEST_CALL_S,
+    )
+
+
+def _replayed(earlier: IdempotentCall, claim: Claim, known: Known) -> Answer:
+    """What became of the first call. Raises IdempotencyConflict."""
+    first = f"call_{earlier.call}"
+    if bytes(earlier.body) != claim.body:
+        raise IdempotencyConflict(
+            f"This Idempotency-Key was used for another request ({first}). Use a new one."
+        )
+    if earlier.ended_at is None:
+        raise Running(f"The call of this Idempotency-Key ({first}) is still running.")
+    kept = _opened(earlier, claim, known) if known.settings.cache_enabled else None
+    if kept is None:
+        raise IdempotencyConflict(
+            f"This request was answered already ({first}), and its answer was not kept."
+        )
+    told = Told(
+        provider=kept.provider, model=kept.model, strategy=kept.strategy, reason=kept.reason
+    )
+    if not earlier.is_stream:
+        return WholeAnswer(kept.body, told)
+
+    async def pour(out: Outlet) -> None:
+        out.write(kept.body)
+
+    return StreamedAnswer(pour, told)
+
+
+def _sealed(claim: Claim, known: Known, body: bytes | None, told: Told) -> bytes | None:
+    """The answer as it may be kept; None where no content may be."""
+    if body is None or len(body) > MOST_BYTES or not known.settings.cache_enabled:
+        return None
+    kept = _Kept(body, told.provider, told.model, told.strategy, told.reason)
+    return vault.seal(
+        msgspec.msgpack.encode(kept),
+        data_key=known.data_key(),
+        tenant=claim.tenant,
+        use=USE,
+        row=claim.key,
+    )
+
+
+def _opened(earlier: IdempotentCall, claim: Claim, known: Known) -> _Kept | None:
+    if earlier.sealed is None:
+        return None
+    try:
+        plain = vault.open_sealed(
+            bytes(earlier.sealed),
+            data_key=known.data_key(),
+            tenant=claim.tenant,
+            use=USE,
+            row=claim.key,
+        )
+        return msgspec.msgpack.decode(plain, type=_Kept)
+    except (SealBroken, MasterKeyProblem, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,1 @@
+"""Quality of experiments: pairs of answers, a blind judge, and what may be concluded."""

@@ -1,0 +1,1 @@
+"""OpenAI's Chat Completions, which nine providers speak, each with an accent of its own."""

@@ -1,0 +1,1 @@
+"""Anthropic's Messages, as Anthropic itself speaks it."""

@@ -1,0 +1,1 @@
+"""OpenAI's Responses, as OpenAI itself speaks it; nothing is stored."""

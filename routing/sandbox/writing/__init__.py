@@ -1,0 +1,1 @@
+"""What the sandbox says, whichever dialect it then says it in. Pure."""
