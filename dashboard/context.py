@@ -1,0 +1,40 @@
+"""What every template may use."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.models.gateway_key import Mode
+from dashboard import navigation
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """The menu and the mode switch for members of a tenant; for all: who may sign up."""
+    shared = {
+        "signup": settings.FLO2_SIGNUP,
+        "signup_is_open": settings.FLO2_SIGNUP == "open",
+        "operator_mail": _operator_mail(),
+        "demo": settings.FLO2_DEMO,
+        "mail_is_sent": bool(settings.EMAIL_CONFIG),
+    }
+    membership = getattr(request, "membership", None)
+    if membership is None:
+        return shared
+    match = request.resolver_match
+    page = (match.url_name if match else "") or ""
+    return {
+        **shared,
+        "menu": navigation.menu(membership.role, page),
+        "mode": getattr(request, "mode", ""),
+        "modes": [(mode.value, mode.label) for mode in (Mode.TEST, Mode.LIVE)],
+        "tenant": membership.tenant,
+        "membership": membership,
+        "memberships": getattr(request, "memberships", []),
+    }
+
+
+def _operator_mail() -> str:
+    """The address that mails come from, where the operator has set one."""
+    address: str = settings.DEFAULT_FROM_EMAIL
+    return "" if address.endswith("@localhost") else address

@@ -1,0 +1,76 @@
+"""The filters of the calls page."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django import forms
+
+from accounts import ids
+from accounts.models import GatewayKey, Project
+from billing.records import CallFilter
+from dashboard import marks, words
+from routing.providers import catalog_index
+
+
+class CallsForm(forms.Form):
+    status = forms.ChoiceField(required=False, label="Status")
+    provider = forms.ChoiceField(required=False, label="Provider")
+    model = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Model",
+        widget=forms.TextInput(attrs={"placeholder": "as served"}),
+    )
+    project = forms.ChoiceField(required=False, label="Project")
+    key = forms.ChoiceField(required=False, label="Gateway key")
+    tag = forms.CharField(required=False, max_length=100, label="Tag")
+    policy = forms.CharField(required=False, max_length=64, label="Policy")
+
+    def __init__(
+        self, data: Any, *, projects: Iterable[Project], keys: Iterable[GatewayKey]
+    ) -> None:
+        super().__init__(data)
+        for name, label in (("from", "From"), ("to", "To")):
+            self.fields[name] = forms.DateField(
+                required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
+            )
+        self._projects = {project.name: project.pk for project in projects}
+        slugs = catalog_index.current().providers
+        shown_keys = [(ids.show("key", key.pk), f"{key.name} …{key.last4}") for key in keys]
+        self._choose("status", [(code, word.text) for code, word in words.CALL_STATUSES.items()])
+        self._choose("provider", [(slug, marks.label_of(slug)) for slug in slugs])
+        self._choose("project", [(name, name) for name in self._projects])
+        self._choose("key", shown_keys)
+
+    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        self.fields[name].choices = [("", "Any"), *choices]  # type: ignore[attr-defined]
+
+    def wanted(self, mode: str) -> CallFilter:
+        """The filter; a field that is not valid does not restrict, and says so on the page."""
+        self.is_valid()
+        wishes = self.cleaned_data
+        key = wishes.get("key")
+        return CallFilter(
+            mode=mode,
+            start=_midnight(wishes.get("from")),
+            end=_midnight(wishes.get("to"), after=True),
+            provider=wishes.get("provider", ""),
+            model=wishes.get("model", ""),
+            status=wishes.get("status", ""),
+            project=self._projects.get(wishes.get("project", "")),
+            key=ids.read("key", key) if key else None,
+            tag=wishes.get("tag", ""),
+            policy=wishes.get("policy", ""),
+        )
+
+    @property
+    def in_use(self) -> int:
+        """How many filters restrict the list."""
+        return sum(1 for value in self.cleaned_data.values() if value)
+
+
+def _midnight(day: date | None, *, after: bool = False) -> datetime | None:
+    if day is None:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=int(after))

@@ -1,0 +1,66 @@
+"""`/dashboard/settings/`: the account's name, one's own login, and the end of the account."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth import logout, update_session_auth_hash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts import deletion, members
+from accounts.errors import RoleNotAllowed
+from accounts.models import GatewayKey, Membership, ProviderKey, User
+from accounts.roles import Right, has_right
+from dashboard.decorators import TenantRequest
+from dashboard.forms.settings import DeleteForm, NameForm
+
+
+def settings(request: TenantRequest) -> HttpResponse:
+    """A POST renames the account."""
+    may_manage = has_right(request.membership.role, Right.MANAGE_TENANT)
+    form = NameForm(request.POST or None, initial={"name": request.tenant.name})
+    if request.method == "POST":
+        if not may_manage:
+            raise RoleNotAllowed
+        if form.is_valid():
+            members.rename(request.tenant, form.cleaned_data["name"], actor=request.actor)
+            return redirect("settings")
+    context = {
+        "form": form if may_manage else None,
+        "may_delete": has_right(request.membership.role, Right.OWN),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "dashboard/settings.html", context, status=status)
+
+
+@require_POST
+def end_sessions(request: TenantRequest) -> HttpResponse:
+    """Every browser but this one is logged out."""
+    user = cast("User", request.user)
+    members.end_sessions(user)
+    update_session_auth_hash(request, user)
+    messages.success(request, "All other sessions have ended.")
+    return redirect("settings")
+
+
+@sensitive_post_parameters("password")
+def delete(request: TenantRequest) -> HttpResponse:
+    """Asks once, for the name and the password; then nobody can call or log in any more."""
+    user = cast("User", request.user)
+    form = DeleteForm(request.tenant, user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        deletion.begin(request.tenant, actor=request.actor, now=timezone.now())
+        logout(request)
+        return render(request, "site/deleted.html", {"name": form.cleaned_data["name"]})
+    tenant = request.tenant
+    context = {
+        "form": form,
+        "keys": GatewayKey.objects.for_tenant(tenant).filter(revoked_at=None).count(),
+        "provider_keys": ProviderKey.objects.for_tenant(tenant).count(),
+        "people": Membership.objects.for_tenant(tenant).count(),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "dashboard/tenant_delete.html", context, status=status)
