@@ -1,0 +1,237 @@
+"""Requests and tokens per minute, calls at a time: in one process, in several, with Redis."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts import ids
+from billing.errors import RateLimited
+from billing.rates import MINUTE, Limits, Permit, Rates, wait_for_tokens
+from billing.shared_rates import RedisRates
+
+REDIS_URL = os.environ.get("REDIS_URL", "")
+with_redis = pytest.mark.skipif(not REDIS_URL, reason="REDIS_URL is not set")
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+class Clock:
+    """Time as the test tells it."""
+
+    def __init__(self) -> None:
+        self.now = 6000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def limits(**wanted: int) -> Limits:
+    return Limits(ids.new(), **wanted)
+
+
+async def count(rates: Rates, its: Limits, *, tokens: int = 10) -> Permit:
+    return await rates.admit(its, ids.encode(ids.fresh()), tokens=tokens, expires_s=900)
+
+
+def admitted(rates: Rates, its: Limits, tries: int, *, tokens: int = 10) -> int:
+    """How many of so many calls at the same moment get in."""
+
+    async def ask() -> list[object]:
+        each = (count(rates, its, tokens=tokens) for _ in range(tries))
+        return await asyncio.gather(*each, return_exceptions=True)
+
+    answers = asyncio.run(ask())
+    assert all(isinstance(one, Permit | RateLimited) for one in answers), answers
+    return sum(isinstance(one, Permit) for one in answers)
+
+
+@given(
+    limit=st.integers(1, 20),
+    pauses=st.lists(st.floats(0, 30), min_size=1, max_size=60),
+)
+def test_in_no_sixty_seconds_more_requests_get_in_than_the_limit(
+    limit: int, pauses: list[float]
+) -> None:
+    clock, got_in = Clock(), []
+    rates, its = Rates(clock=clock), limits(requests=limit)
+    for pause in pauses:
+        clock.now += pause
+        if admitted(rates, its, 1):
+            got_in.append(clock.now)
+
+    for first in got_in:
+        assert sum(first <= at < first + MINUTE for at in got_in) <= limit
+    assert len(got_in) >= min(limit, len(pauses))
+
+
+def test_a_request_that_is_refused_says_when_the_next_one_fits(clock: Clock) -> None:
+    rates, its = Rates(clock=clock), limits(requests=2)
+    asyncio.run(count(rates, its))
+    clock.now += 20
+    asyncio.run(count(rates, its))
+    with pytest.raises(RateLimited) as refused:
+        asyncio.run(count(rates, its))
+
+    assert refused.value.wait_s == pytest.approx(40)
+    assert refused.value.headers["x-ratelimit-remaining-requests"] == "0"
+    clock.now += 39.9
+    assert admitted(rates, its, 1) == 0
+    clock.now += 0.2
+    assert admitted(rates, its, 1) == 1
+
+
+def test_tokens_are_counted_by_estimate_and_corrected_at_the_end(clock: Clock) -> None:
+    rates, its = Rates(clock=clock), limits(tokens=100)
+    first = asyncio.run(count(rates, its, tokens=60))
+    assert first.standing.tokens_left == 40
+    assert admitted(rates, its, 1, tokens=60) == 0
+    first.end(20)
+    assert admitted(rates, its, 1, tokens=60) == 1
+
+
+def test_one_request_larger_than_the_limit_gets_in_alone(clock: Clock) -> None:
+    rates, its = Rates(clock=clock), limits(tokens=100)
+    assert admitted(rates, its, 2, tokens=500) == 1
+
+
+@given(
+    limit=st.integers(1, 10_000),
+    more=st.integers(1, 10_000),
+    current=st.integers(0, 10_000),
+    before=st.integers(0, 10_000),
+    share=st.floats(0, 0.999),
+)
+def test_after_the_wait_for_tokens_they_fit(
+    limit: int, more: int, current: int, before: int, share: float
+) -> None:
+    more = min(more, limit)
+    wait = wait_for_tokens(limit, more, current, before, share) / MINUTE + 1e-9
+    assert wait >= 0
+    passed = share + wait
+    if passed < 1:
+        used = before * (1 - passed) + current
+    elif passed < 2:
+        used = current * (2 - passed)
+    else:
+        used = 0
+    assert used + more <= limit + 1e-3
+
+
+def test_of_calls_at_a_time_each_end_makes_room(clock: Clock) -> None:
+    rates, its = Rates(clock=clock), limits(parallel=3)
+    permit = asyncio.run(count(rates, its))
+    assert admitted(rates, its, 5) == 2
+    permit.end(10)
+    assert admitted(rates, its, 5) == 1
+
+
+def test_processes_that_do_not_know_of_each_other_allow_their_share(clock: Clock) -> None:
+    its = limits(requests=10, parallel=10)
+    processes = [Rates(processes=4, clock=clock) for _ in range(4)]
+
+    assert [admitted(one, its, 20) for one in processes] == [3, 3, 3, 3]
+
+
+def test_a_key_without_a_limit_of_a_kind_is_not_told_of_it(clock: Clock) -> None:
+    permit = asyncio.run(count(Rates(clock=clock), limits(tokens=50)))
+
+    assert permit.standing.headers() == {
+        "x-ratelimit-limit-tokens": "50",
+        "x-ratelimit-remaining-tokens": "40",
+        "x-ratelimit-reset-tokens": "120.000s",
+    }
+
+
+def test_keys_that_are_idle_are_forgotten(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    from billing import rates as module
+
+    monkeypatch.setattr(module, "MOST_SUBJECTS", 3)
+    rates = Rates(clock=clock)
+    for _ in range(3):
+        permit = asyncio.run(count(rates, limits(requests=5)))
+        permit.end(10)
+    clock.now += 3 * MINUTE
+    busy = limits(requests=5)
+    asyncio.run(count(rates, busy))
+
+    assert list(rates._counters) == [busy.subject]
+
+
+def test_while_redis_is_away_no_call_fails_and_the_share_holds(clock: Clock) -> None:
+    rates = Rates(processes=2, shared=RedisRates(NOWHERE), clock=clock)
+
+    assert admitted(rates, limits(requests=10), 20) == 5
+
+
+def of_redis(work: Callable[[list[Rates], Limits], object], its: Limits) -> object:
+    """Four processes at one Redis."""
+
+    async def run() -> object:
+        processes = [Rates(processes=4, shared=RedisRates(REDIS_URL)) for _ in range(4)]
+        for one in processes:
+            shared = one._shared
+            assert isinstance(shared, RedisRates)
+            shared.deadline = 5.0  # of this machine nothing is promised
+        try:
+            return await work(processes, its)  # type: ignore[misc]
+        finally:
+            for one in processes:
+                await one.close()
+
+    return asyncio.run(run())
+
+
+@with_redis
+def test_processes_at_one_redis_share_a_limit_exactly() -> None:
+    async def crowd(processes: list[Rates], its: Limits) -> int:
+        each = (count(processes[n % 4], its) for n in range(200))
+        answers = await asyncio.gather(*each, return_exceptions=True)
+        return sum(isinstance(one, Permit) for one in answers)
+
+    assert of_redis(crowd, limits(requests=60)) == 60
+
+
+@with_redis
+def test_at_redis_places_are_freed_and_tokens_corrected() -> None:
+    async def story(processes: list[Rates], its: Limits) -> None:
+        one, other = processes[:2]
+        first = await count(one, its, tokens=60)
+        with pytest.raises(RateLimited) as refused:
+            await count(other, its, tokens=60)
+        assert refused.value.what == "tokens per minute"
+        assert 0 < refused.value.wait_s <= 120
+        first.end(10)
+        await one.close()  # waits for what is under way
+        second = await count(other, its, tokens=60)
+        assert second.standing.tokens_left == 30
+
+    of_redis(story, limits(tokens=100, parallel=1))
+
+
+@with_redis
+def test_at_redis_a_dead_process_gives_its_place_up_with_the_deadline() -> None:
+    async def story(processes: list[Rates], its: Limits) -> None:
+        one, other = processes[:2]
+        await one.admit(its, "a", tokens=1, expires_s=0.2)
+        with pytest.raises(RateLimited):
+            await other.admit(its, "b", tokens=1, expires_s=0.2)
+        await asyncio.sleep(0.3)
+        await other.admit(its, "c", tokens=1, expires_s=0.2)
+
+    of_redis(story, limits(parallel=1))
+
+
+def test_a_roll_is_no_second_allowance(clock: Clock) -> None:
+    lineage: UUID = ids.new()
+    rates = Rates(clock=clock)
+    assert admitted(rates, Limits(lineage, requests=3), 2) == 2
+    assert admitted(rates, Limits(lineage, requests=3), 2) == 1

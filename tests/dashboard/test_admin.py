@@ -1,0 +1,157 @@
+"""`/admin/`: for operators, with two steps, across tenants, and never a secret."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+
+from accounts.models import AuditEvent, ProviderKey, Tenant, User
+from accounts.operator_site import site
+from accounts.tenancy import tenant_scope
+from billing import pricing, rollups
+from billing.models import OperatorPrice
+from tests.dashboard.conftest import LogIn, World
+from tests.dashboard.reading import text
+from tests.factories.accounts import UserFactory
+
+TENANTS = "/admin/accounts/tenant/"
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    user: User = UserFactory.create(email="ops@example.org", is_staff=True, is_superuser=True)
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
+    return user
+
+
+@pytest.fixture
+def browser(operator: User, log_in: LogIn) -> Client:
+    return log_in(operator)
+
+
+def lists() -> list[str]:
+    return [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in site._registry]
+
+
+def test_members_of_tenants_find_nothing(owner: Client) -> None:
+    for path in ("/admin/", "/admin/login/", *lists()):
+        answer = owner.get(path, follow=True)
+        assert "flo2 operator" not in answer.content.decode()
+    assert owner.get(TENANTS).status_code == 404
+
+
+@pytest.mark.django_db
+def test_visitors_log_in_where_everybody_does(client: Client) -> None:
+    assert client.get(TENANTS)["Location"] == f"/accounts/login/?next={TENANTS}"
+    assert client.get("/admin/login/")["Location"].startswith("/accounts/login/")
+
+
+def test_an_operator_needs_two_steps(db: None, log_in: LogIn, settings: Any) -> None:
+    browser = log_in(UserFactory.create(is_staff=True, is_superuser=True))
+
+    assert browser.get(TENANTS)["Location"] == "/accounts/2fa/totp/activate/"
+
+    settings.FLO2_DEMO = True
+    assert browser.get(TENANTS).status_code == 200
+
+
+def test_the_list_of_tenants_tells_what_they_use(browser: Client, world: World) -> None:
+    rollups.add_up()
+
+    said = text(browser.get(TENANTS))
+
+    assert "Acme" in said
+    assert "active" in said
+    assert "$0.002" in said
+
+
+@pytest.mark.parametrize("path", lists())
+def test_every_list_opens_and_holds_no_secret(path: str, browser: Client, world: World) -> None:
+    page = browser.get(path)
+
+    assert page.status_code == 200
+    body = page.content.decode()
+    with tenant_scope(world.tenant.pk):
+        sealed = bytes(ProviderKey.objects.for_tenant(world.tenant).get().sealed_secret)
+    assert "gsk_0123456789abcdef" not in body
+    assert sealed.hex() not in body
+    assert bytes(world.key.digest).hex() not in body
+    assert world.owner.password not in body
+
+
+def test_single_rows_open_too(browser: Client, world: World) -> None:
+    for path in (
+        f"{TENANTS}{world.tenant.pk}/change/",
+        f"/admin/accounts/user/{world.owner.pk}/change/",
+        f"/admin/accounts/gatewaykey/{world.key.pk}/change/",
+        f"/admin/accounts/providerkey/{world.provider_key.pk}/change/",
+        f"/admin/accounts/managementkey/{world.management_key.pk}/change/",
+    ):
+        answer = browser.get(path)
+        assert answer.status_code == 200, path
+        assert world.owner.password not in answer.content.decode()
+        assert 'name="_save"' not in answer.content.decode(), path
+
+
+def test_a_tenant_is_suspended_with_a_reason_and_restored(browser: Client, world: World) -> None:
+    path = f"{TENANTS}{world.tenant.pk}"
+    assert "every call with its gateway keys is refused" in text(browser.get(f"{path}/suspend/"))
+    assert "This field is required" in text(browser.post(f"{path}/suspend/", {"reason": ""}))
+
+    browser.post(f"{path}/suspend/", {"reason": "abuse"})
+    world.tenant.refresh_from_db()
+    assert world.tenant.suspended_reason == "abuse"
+
+    assert "abuse" in text(browser.get(f"{path}/restore/"))
+    browser.post(f"{path}/restore/")
+    world.tenant.refresh_from_db()
+    assert not world.tenant.is_suspended
+
+    with tenant_scope(world.tenant.pk):
+        events = AuditEvent.objects.for_tenant(world.tenant).order_by("number")
+        acts = [(e.actor, e.action) for e in events if e.action.startswith("tenant.")]
+    assert acts == [
+        ("operator: ops@example.org", "tenant.suspended"),
+        ("operator: ops@example.org", "tenant.restored"),
+    ]
+
+
+def test_a_price_of_the_operator_is_added_and_never_changed(
+    browser: Client, db: None, now: datetime
+) -> None:
+    path = "/admin/billing/operatorprice/"
+    form = {"provider": "groq", "model": "new-model", "input": "0.5", "output": "1.5"}
+
+    answer = browser.post(f"{path}add/", form, follow=True)
+
+    assert answer.status_code == 200
+    row = OperatorPrice.objects.get()
+    price = pricing.from_json(row.price)
+    assert (price.source, str(price.rates.input), str(price.rates.output)) == (
+        "operator", "0.5", "1.5",
+    )  # fmt: skip
+    assert row.created_by == "operator: ops@example.org"
+    changed = browser.post(f"{path}{row.pk}/change/", {**form, "input": "9"})
+    assert changed.status_code == 403
+    assert "in 0.5, out 1.5" in text(browser.get(path))
+
+
+def test_a_price_that_cannot_be_charged_exactly_is_refused(browser: Client, db: None) -> None:
+    form = {"provider": "groq", "model": "m", "input": "0.00000001", "output": "1"}
+
+    answer = browser.post("/admin/billing/operatorprice/add/", form)
+
+    assert "cannot be charged exactly" in text(answer)
+    assert not OperatorPrice.objects.exists()
+
+
+def test_only_the_admin_has_a_softer_policy(browser: Client, world: World) -> None:
+    assert "'unsafe-eval'" in browser.get(TENANTS)["Content-Security-Policy"]
+    assert "unsafe" not in browser.get("/")["Content-Security-Policy"]
+
+
+def test_nothing_can_be_deleted(browser: Client, world: World) -> None:
+    assert browser.post(f"{TENANTS}{world.tenant.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Tenant.objects.filter(pk=world.tenant.pk).exists()

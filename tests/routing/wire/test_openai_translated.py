@@ -1,0 +1,358 @@
+"""OpenAI's dialect through the neutral middle: requests, answers and streams in both directions."""
+
+import json
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from accounts.errors import InvalidRequest
+from billing.usage import Usage
+from routing.conversation import (
+    Answer,
+    Conversation,
+    Counted,
+    Document,
+    Finished,
+    HiddenPiece,
+    HiddenThinking,
+    Image,
+    Piece,
+    Reasoning,
+    Refusal,
+    RefusalPiece,
+    SignaturePiece,
+    Text,
+    TextPiece,
+    Thinking,
+    ThinkingPiece,
+    ToolBegun,
+    ToolCall,
+    ToolPiece,
+    ToolResult,
+    Turn,
+)
+from routing.providers.spec import Quirks
+from routing.wire.failed import StreamCut, StreamFailed
+from routing.wire.openai import pieces, request, translated_reply, translated_request
+from routing.wire.sides import Envelope
+
+ENVELOPE = Envelope(body_id="chatcmpl-1", model="m", created=1_795_000_000)
+USAGE = Usage(input_uncached=10, cache_read=2, output_visible=3, reasoning=4)
+
+
+def conversation(*messages: dict[str, Any], **fields: Any) -> Conversation:
+    body = json.dumps({"model": "m", "messages": messages, **fields}).encode()
+    return translated_request.converse(request.read(body))
+
+
+def written(conversed: Conversation, quirks: Quirks | None = None) -> tuple[Any, tuple[str, ...]]:
+    out = translated_request.write_conversation(
+        conversed, model="x", offer=None, quirks=quirks or Quirks(), stream=False
+    )
+    return json.loads(out.body), out.adapted
+
+
+USER = {"role": "user", "content": "hi"}
+FORMAT = "anthropic-claude-v1"
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO"}}
+SCHEMA = {"name": "n", "schema": {"type": "object"}, "strict": True}
+FUNCTION = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a" : 1}'}}
+
+
+class TestRequestsAreRead:
+    def test_what_stands_first_is_system_and_what_comes_later_a_turn(self) -> None:
+        read = conversation(
+            {"role": "developer", "content": "a"},
+            {"role": "system", "content": [{"type": "text", "text": "b"}]},
+            USER,
+            {"role": "system", "content": "c"},
+        )
+        assert read.system == (Text("a"), Text("b"))
+        assert read.turns == (Turn("user", (Text("hi"),)), Turn("system", (Text("c"),)))
+
+    def test_images_by_address_and_by_bytes_and_files(self) -> None:
+        parts = [
+            {"type": "image_url", "image_url": {"url": "https://x.example/a.png", "detail": "low"}},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO"}},
+            {
+                "type": "file",
+                "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"},
+            },
+        ]
+        (turn,) = conversation({"role": "user", "content": parts}).turns
+        assert turn.blocks == (
+            Image(url="https://x.example/a.png", detail="low"),
+            Image(media_type="image/png", data="iVBO"),
+            Document(media_type="application/pdf", data="JVBE", title="a.pdf"),
+        )
+
+    def test_calls_keep_their_arguments_as_they_were_written(self) -> None:
+        message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+        result = {"role": "tool", "tool_call_id": "c1", "content": "4 C"}
+        read = conversation(USER, message, result)
+        assert read.turns[1].blocks == (ToolCall(id="c1", name="f", arguments='{"a" : 1}'),)
+        assert read.turns[2].blocks == (ToolResult(id="c1", content=(Text("4 C"),)),)
+
+    def test_thoughts_know_who_signed_them(self) -> None:
+        details = [
+            {"type": "reasoning.text", "text": "t", "signature": "s", "format": FORMAT},
+            {"type": "reasoning.encrypted", "data": "d", "format": FORMAT},
+        ]
+        message = {"role": "assistant", "content": "x", "reasoning_details": details}
+        assert conversation(USER, message).turns[1].blocks == (
+            Thinking(text="t", signature="s", signer="anthropic"),
+            HiddenThinking(data="d", signer="anthropic"),
+            Text("x"),
+        )
+
+    def test_the_legacy_function_call_gets_an_id_of_its_own(self) -> None:
+        called = {"name": "f", "arguments": "{}"}
+        read = conversation(
+            USER,
+            {"role": "assistant", "content": None, "function_call": called},
+            {"role": "function", "name": "f", "content": "1"},
+        )
+        (call,), (result,) = read.turns[1].blocks, read.turns[2].blocks
+        assert isinstance(call, ToolCall)
+        assert isinstance(result, ToolResult)
+        assert call.id == result.id
+
+    def test_parameters_that_only_openai_has_are_kept_apart(self) -> None:
+        read = conversation(USER, logprobs=True, temperature=0, reasoning_effort="low", x=None)
+        assert read.others == {"logprobs": True}
+        assert read.temperature == 0
+        assert read.reasoning == Reasoning(effort="low")
+
+    @pytest.mark.parametrize(
+        ("messages", "fields", "param"),
+        [
+            ([{"role": "robot"}], {}, "messages[0].role"),
+            ([{"role": "user", "content": 7}], {}, "messages[0].content"),
+            ([{"role": "user", "content": [{"type": "x"}]}], {}, "messages[0].content[0]"),
+            ([{"role": "tool", "content": "x"}], {}, "messages[0].tool_call_id"),
+            ([USER], {"tools": [{"type": "function"}]}, "tools[0]"),
+            ([USER], {"tool_choice": 7}, "tool_choice"),
+            ([USER], {"temperature": "hot"}, "temperature"),
+            ([USER], {"stop": [1]}, "stop"),
+        ],
+    )
+    def test_what_cannot_be_understood_is_refused_by_name(
+        self, messages: list[Any], fields: dict[str, Any], param: str
+    ) -> None:
+        with pytest.raises(InvalidRequest) as refused:
+            conversation(*messages, **fields)
+        assert refused.value.param == param
+
+
+class TestRequestsAreWritten:
+    def test_reading_what_was_written_gives_the_same_conversation(self) -> None:
+        read = conversation(
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": [{"type": "text", "text": "a"}, PICTURE]},
+            {"role": "assistant", "content": "b", "tool_calls": [CALL]},
+            {"role": "tool", "tool_call_id": "c1", "content": "r"},
+            tools=[FUNCTION],
+            tool_choice={"type": "function", "function": {"name": "f"}},
+            parallel_tool_calls=False,
+            response_format={"type": "json_schema", "json_schema": SCHEMA},
+            max_completion_tokens=7, temperature=0.5, top_p=0.9, stop=["a", "b"], seed=3, user="u",
+            logit_bias={"1": 2},
+        )  # fmt: skip
+        body, adapted = written(read)
+        assert adapted == ()
+        assert translated_request.converse(request.read(json.dumps(body).encode())) == read
+
+    def test_results_come_first_and_their_images_after_all_of_them(self) -> None:
+        picture = Image(media_type="image/png", data="iVBO")
+        results = [ToolResult(id=id_, content=(Text(id_), picture)) for id_ in ("a", "b")]
+        body, _ = written(Conversation(turns=(Turn("user", (Text("now"), *results)),)))
+        assert [message["role"] for message in body["messages"]] == ["tool", "tool", "user"]
+        kinds = [part["type"] for part in body["messages"][2]["content"]]
+        assert kinds == ["image_url", "image_url", "text"]
+
+    def test_an_error_of_a_tool_says_so(self) -> None:
+        result = ToolResult(id="a", content=(Text("no"),), is_error=True)
+        body, _ = written(Conversation(turns=(Turn("user", (result,)),)))
+        assert body["messages"][0]["content"] == "Error: no"
+
+    def test_ids_of_calls_fit_a_provider_that_is_strict_and_stay_pairs(self) -> None:
+        turns = (
+            Turn("assistant", (ToolCall(id="toolu_01ABC", name="f", arguments="{}"),)),
+            Turn("user", (ToolResult(id="toolu_01ABC", content=(Text("x"),)),)),
+        )
+        body, _ = written(Conversation(turns=turns), Quirks(tool_id_length=9))
+        called = body["messages"][0]["tool_calls"][0]["id"]
+        assert called == body["messages"][1]["tool_call_id"]
+        assert len(called) == 9
+        assert called.isalnum()
+
+    def test_a_wish_to_think_is_told_where_a_provider_cannot(self) -> None:
+        wish = Conversation(turns=(Turn("user", (Text("x"),)),), reasoning=Reasoning(budget=5000))
+        body, adapted = written(wish)
+        assert "reasoning_effort" not in body
+        assert adapted == ("reasoning_effort",)
+        body, adapted = written(wish, Quirks(thinking="effort", efforts=("low", "medium")))
+        assert body["reasoning_effort"] == "medium"
+        assert adapted == ()
+
+    def test_one_forced_tool_is_the_only_one_offered_where_some_tool_can_be_forced(self) -> None:
+        tools = [{"type": "function", "function": {"name": name}} for name in ("f", "g")]
+        read = conversation(
+            USER, tools=tools, tool_choice={"type": "function", "function": {"name": "g"}}
+        )
+        body, _ = written(read, Quirks(forced_tools="any", required_as="any"))
+        assert [tool["function"]["name"] for tool in body["tools"]] == ["g"]
+        assert body["tool_choice"] == "any"
+
+
+BLOCKS = (
+    Thinking(text="hm", signature="sig", signer="anthropic"),
+    HiddenThinking(data="d", signer="anthropic"),
+    Text("Let me look."),
+    ToolCall(id="c1", name="f", arguments='{"a" : 1}'),
+    ToolCall(id="c2", name="g", arguments="{}", signature="RXF"),
+)
+
+
+class TestAnswers:
+    def test_an_answer_is_one_that_the_sdk_reads_and_that_we_read_back(self) -> None:
+        answer = Answer(blocks=BLOCKS, finish="tool_calls")
+        body = translated_reply.write_answer(
+            answer, envelope=ENVELOPE, usage=USAGE, cost=Decimal("0.0021")
+        )
+        ChatCompletion.model_validate_json(body, strict=True)
+        back = translated_reply.read_answer(body, Quirks())
+        assert back.blocks == BLOCKS
+        assert back.finish == "tool_calls"
+        assert back.usage == USAGE
+        assert json.loads(body)["usage"]["cost"] == 0.0021
+
+    def test_a_refusal_stands_in_its_own_field(self) -> None:
+        answer = Answer(blocks=(Refusal("no"),), finish="content_filter")
+        body = translated_reply.write_answer(answer, envelope=ENVELOPE, usage=USAGE, cost=None)
+        message = json.loads(body)["choices"][0]["message"]
+        assert message["refusal"] == "no"
+        assert message["content"] is None
+
+    def test_mistrals_chunks_are_text_and_thoughts(self) -> None:
+        chunks = [
+            {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+            {"type": "text", "text": "Hi"},
+        ]
+        call = {"id": "abc", "function": {"name": "f", "arguments": {"a": 1}}}
+        choice = {
+            "index": 0,
+            "finish_reason": "model_length",
+            "message": {"role": "assistant", "content": chunks, "tool_calls": [call]},
+        }
+        answer = translated_reply.read_answer(json.dumps({"choices": [choice]}).encode(), Quirks())
+        assert answer.blocks[:2] == (Thinking(text="hm"), Text("Hi"))
+        assert answer.blocks[2] == ToolCall(id="abc", name="f", arguments='{"a":1}')
+
+
+def chunk(finish: str | None = None, usage: Any = None, **delta: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    content: dict[str, Any] = {"id": "a", "object": "chat.completion.chunk", "choices": [choice]}
+    if usage:
+        content["usage"] = usage
+    return b"data: %b\n\n" % json.dumps(content).encode()
+
+
+def part(index: int | None, **fields: Any) -> dict[str, Any]:
+    return {"tool_calls": [{**({} if index is None else {"index": index}), **fields}]}
+
+
+STREAM = b"".join([
+    chunk(role="assistant", content=""),
+    b": OPENROUTER PROCESSING\n\n",
+    chunk(reasoning="hm"),
+    chunk(content="Grüße 日本 😀"),
+    chunk(**part(0, id="c1", function={"name": "f", "arguments": ""})),
+    chunk(**part(0, function={"arguments": '{"a"'})),
+    chunk(**part(0, function={"arguments": " : 1}"})),
+    chunk(**part(1, id="c2", function={"name": "g", "arguments": "{}"})),
+    chunk("tool_calls", usage={"prompt_tokens": 5, "completion_tokens": 3}),
+    b"data: [DONE]\n\n",
+])  # fmt: skip
+PIECES: list[Piece] = [
+    ThinkingPiece("hm"),
+    TextPiece("Grüße 日本 😀"),
+    ToolBegun(index=0, id="c1", name="f"),
+    ToolPiece(0, '{"a"'),
+    ToolPiece(0, " : 1}"),
+    ToolBegun(index=1, id="c2", name="g"),
+    ToolPiece(1, "{}"),
+    Finished("tool_calls"),
+    Counted(Usage(input_uncached=5, output_visible=3)),
+]
+
+
+def read_in(blocks: list[bytes], quirks: Quirks | None = None) -> list[Piece]:
+    reader = pieces.Reader(quirks or Quirks())
+    read = [piece for block in blocks for piece in reader.feed(block)]
+    return read + reader.end()
+
+
+class TestStreams:
+    @given(st.lists(st.integers(min_value=0, max_value=len(STREAM)), max_size=12))
+    def test_any_cut_of_a_stream_gives_the_same_pieces(self, cuts: list[int]) -> None:
+        borders = [0, *sorted(cuts), len(STREAM)]
+        blocks = [STREAM[a:b] for a, b in pairwise(borders)]
+        assert read_in(blocks) == PIECES
+
+    def test_calls_without_an_index_are_told_apart_by_their_ids(self) -> None:
+        stream = [
+            chunk(**part(None, id="c1", function={"name": "f", "arguments": "{}"})),
+            chunk(**part(None, id="c2", function={"name": "g", "arguments": "{}"})),
+            chunk(""),
+        ]
+        assert read_in(stream) == [
+            ToolBegun(index=0, id="c1", name="f"), ToolPiece(0, "{}"),
+            ToolBegun(index=1, id="c2", name="g"), ToolPiece(1, "{}"), Finished("tool_calls"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            b'data: {"error": {"message": "x"}}\n\n',
+            b'data: {"code": "resource-exhausted", "error": "x"}\n\n',
+            b"data: {nonsense\n\n",
+            chunk("error"),
+        ],
+    )
+    def test_an_error_in_the_stream_is_raised(self, bad: bytes) -> None:
+        with pytest.raises(StreamFailed):
+            read_in([chunk(content="x"), bad])
+
+    def test_a_stream_that_breaks_off_is_cut(self) -> None:
+        with pytest.raises(StreamCut):
+            read_in([chunk(content="x")])
+
+    def test_what_a_caller_gets_is_read_by_the_sdk_and_by_us(self) -> None:
+        told: list[Piece] = [
+            ThinkingPiece("hm"),
+            SignaturePiece("sig", "anthropic"),
+            HiddenPiece("d", "anthropic"),
+            *PIECES[1:7],
+            RefusalPiece("no"),
+        ]
+        writer = pieces.Writer(ENVELOPE)
+        events = [writer.write(piece) for piece in (*told, Finished("tool_calls"))]
+        stream = b"".join((*events, writer.close(USAGE, Decimal("0.5"))))
+        for event in stream.split(b"\n\n")[:-2]:
+            ChatCompletionChunk.model_validate_json(event.removeprefix(b"data: "), strict=True)
+        assert read_in([stream]) == [*told, Finished("tool_calls"), Counted(USAGE)]
+        assert b'"cost":0.5' in stream
+
+    def test_those_who_do_not_ask_for_usage_get_none(self) -> None:
+        silent = Envelope(body_id="chatcmpl-1", model="m", created=1, wants_usage=False)
+        writer = pieces.Writer(silent)
+        stream = writer.write(TextPiece("x")) + writer.close(USAGE, None)
+        assert b"usage" not in stream
+        assert stream.endswith(b"data: [DONE]\n\n")
