@@ -31,7 +31,8 @@ def ask(
     caller: Caller, faults: str, *others: str, stream: bool = False, **headers: str
 ) -> httpx.Response:
     """A call of Groq's model, and of the others if need be, with faults of the providers."""
-    body = {"model": GROQ, "models": list(others), "messages": MESSAGES, "stream": stream}
+    body = {"model": GROQ, "messages": MESSAGES, "stream": stream}
+    body |= {"models": list(others)} if others else {}
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if faults:
         sent["x-flo2-simulate"] = faults
