@@ -112,14 +112,15 @@ def test_the_callers_own_fault_is_never_retried(
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_a_silent_provider_is_given_up_in_time(caller: Caller, stream: bool) -> None:
+@pytest.mark.parametrize("fault", ["stall", "timeout"])
+def test_a_silent_provider_is_given_up_in_time(caller: Caller, fault: str, stream: bool) -> None:
     raw = caller.openai().chat.completions.with_raw_response.create(
         model=PINNED,
         messages=MESSAGES,
         stream=stream,
         extra_body={"models": [OTHER]},
         extra_headers={
-            "x-flo2-simulate": "groq=stall",
+            "x-flo2-simulate": f"groq={fault}",
             "x-flo2-first-token-timeout-ms": "300",
         },
     )
