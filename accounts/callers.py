@@ -190,9 +190,9 @@ def _caller_of(key: GatewayKey) -> Caller:
 
 
 def _forget(tenant: UUID | None, key: UUID | None) -> None:
-    """Drop the callers of a tenant, or of one key of it."""
+    """Drop the callers of a tenant, or of one key of it; all without either."""
     for fingerprint, caller in list(_callers.items()):
-        if caller.key_id == key or (key is None and caller.tenant_id == tenant):
+        if caller.key_id == key or (key is None and tenant in {None, caller.tenant_id}):
             _callers.pop(fingerprint, None)
     _unknown.clear()
 

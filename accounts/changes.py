@@ -1,9 +1,9 @@
 """The change feed that keeps in-process caches fresh.
 
 Whoever changes a key, a tenant or a price writes a `Change` row in the same transaction. Each
-process that caches such rows runs a `Feed`: every 250 ms it reads the rows of the last ten seconds
-of database time and hands those it has not seen to the caches. Rows are found by time and not by
-number, because numbers of a sequence commit out of order.
+process that caches such rows runs a `Feed`: every 250 ms it reads the rows since its last good look
+and of half a minute before that, in database time, and hands those it has not seen to the caches.
+Rows are found by time and not by number, because numbers of a sequence commit out of order.
 """
 
 import logging
@@ -23,11 +23,13 @@ from accounts.models import Change
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
-LOOK_BACK = timedelta(seconds=10)
+LOOK_BACK = timedelta(seconds=30)  # the longest from a change to the end of its transaction
+KEPT = timedelta(hours=1)
 FRESH_SECONDS = 1.0  # entries serve while the last good poll began at most this long ago
 CUT_OFF_SECONDS = 60.0  # and this long when the database cannot be reached
 
-Listener = Callable[[UUID | None, UUID | None], None]  # (tenant id, id of what changed)
+# (tenant id, id of what changed); without either, anything of this kind may have changed
+Listener = Callable[[UUID | None, UUID | None], None]
 _listeners: dict[str, list[Listener]] = {}
 
 
@@ -50,9 +52,15 @@ def announce(kind: str, tenant: UUID | None, subject: UUID | None) -> None:
             log.exception("change feed: a cache could not be told", extra={"kind": kind})
 
 
+def announce_all() -> None:
+    """Tell the caches of this process that anything may have changed."""
+    for kind in list(_listeners):
+        announce(kind, None, None)
+
+
 def forget_old() -> int:
-    """Delete rows that no feed can still want; the number of rows deleted."""
-    return Change.objects.filter(created_at__lt=Now() - timedelta(hours=1)).delete()[0]
+    """Delete rows that feeds have read; the number of rows deleted."""
+    return Change.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
 
 
 class Feed:
@@ -61,6 +69,7 @@ class Feed:
     def __init__(self) -> None:
         self.generation = 0  # rises with every change that was announced
         self._good_at = time.monotonic()
+        self._good_wall = time.time()  # runs on while the machine sleeps
         self._seen: deque[int] = deque(maxlen=10_000)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -71,8 +80,8 @@ class Feed:
         return time.monotonic() - self._good_at
 
     def start(self) -> None:
-        self._seen.extend(row for row, *_ in self._recent())
-        self._good_at = time.monotonic()
+        self._seen.extend(row for row, *_ in self._recent(timedelta()))
+        self._good_at, self._good_wall = time.monotonic(), time.time()
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="change-feed", daemon=True)
         self._thread.start()
@@ -84,8 +93,12 @@ class Feed:
 
     def poll(self) -> None:
         """Read what is new and tell the caches. Raises DatabaseError."""
-        began = time.monotonic()
-        rows = list(self._recent())
+        began, began_wall = time.monotonic(), time.time()
+        gap = timedelta(seconds=max(began - self._good_at, began_wall - self._good_wall))
+        if gap > KEPT - LOOK_BACK:  # what changed meanwhile may be forgotten already
+            self.generation += 1
+            announce_all()
+        rows = list(self._recent(min(gap, KEPT)))
         seen = set(self._seen) if rows else set()
         for row, kind, tenant, subject in rows:
             if row in seen:
@@ -93,10 +106,13 @@ class Feed:
             self._seen.append(row)
             self.generation += 1
             announce(kind, tenant, subject)
-        self._good_at = began
+        self._good_at, self._good_wall = began, began_wall
 
-    def _recent(self) -> QuerySet[Change, tuple[int, str, UUID | None, UUID | None]]:
-        rows = Change.objects.filter(created_at__gte=Now() - LOOK_BACK).order_by("id")
+    def _recent(
+        self, gap: timedelta
+    ) -> QuerySet[Change, tuple[int, str, UUID | None, UUID | None]]:
+        """What is new since a look so long ago, and what was committed late."""
+        rows = Change.objects.filter(created_at__gte=Now() - LOOK_BACK - gap).order_by("id")
         return rows.values_list("id", "kind", "tenant", "subject")
 
     def _run(self) -> None:

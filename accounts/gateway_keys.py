@@ -75,15 +75,26 @@ def issue(
     return Issued(key, Secret(text))
 
 
+def locked(key: K) -> K:
+    """The key as it is now; who else would change it waits for the end of this transaction."""
+    rows = type(key).objects.for_tenant(key.tenant_id).select_for_update(of=("self",))
+    key.refresh_from_db(from_queryset=rows)
+    return key
+
+
 def revise(key: GatewayKey, terms: KeyTerms, *, actor: audit.Actor) -> GatewayKey:
-    """Change name, project, restrictions or expiry; the mode of a key is for life."""
+    """Change name, project, restrictions or expiry of a locked key; its mode is for life."""
+    if key.is_revoked:
+        raise Conflict("A revoked key cannot be changed. Create a new one.")
     key.name, key.expires_at, key.policy = terms.name, terms.expires_at, terms.policy or ""
     key.project = _project(key.tenant, terms.project)
     key.allowed_models = _model_patterns(terms.allowed_models)
     key.allowed_cidrs = _networks(terms.allowed_cidrs)
-    for name, limit in _rates(terms).items():
+    rates = _rates(terms)
+    for name, limit in rates.items():
         setattr(key, name, limit)
-    key.save()
+    revised = ("name", "expires_at", "policy", "project", "allowed_models", "allowed_cidrs")
+    key.save(update_fields=[*revised, *rates])
     audit.record(key.tenant, actor=actor, action="gateway_key.changed", subject=key.shown)
     changes.record(KIND, tenant=key.tenant_id, subject=key.pk)
     return key
@@ -104,7 +115,7 @@ def terms_of(key: GatewayKey) -> KeyTerms:
 
 def revoke(key: K, *, actor: audit.Actor, now: datetime) -> K:
     """End a key at once; a second time changes nothing."""
-    if key.is_revoked:
+    if locked(key).is_revoked:
         return key
     key.revoked_at = now
     key.save(update_fields=["revoked_at"])
@@ -116,7 +127,7 @@ def revoke(key: K, *, actor: audit.Actor, now: datetime) -> K:
 
 def roll(key: GatewayKey, *, overlap: timedelta, actor: audit.Actor, now: datetime) -> Issued:
     """A new key on the same terms; the old one goes on for the overlap."""
-    if key.is_revoked:
+    if locked(key).is_revoked:
         raise Conflict("A revoked key cannot be rolled. Create a new one.")
     if key.expires_at and key.expires_at <= now:
         raise Conflict("An expired key cannot be rolled. Create a new one.")

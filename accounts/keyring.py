@@ -126,7 +126,9 @@ def _ring_key(row: ProviderKey) -> RingKey:
 
 
 def _forget(tenant: UUID | None, _: UUID | None) -> None:
-    if tenant:
+    if tenant is None:
+        _rings.clear()
+    else:
         _rings.pop(tenant, None)
 
 

@@ -95,7 +95,9 @@ def _find_or_make(tenant: UUID, name: str) -> UUID:
 
 
 def _forget(tenant: UUID | None, _: UUID | None) -> None:
-    if tenant:
+    if tenant is None:
+        _projects.clear()
+    else:
         _projects.pop(tenant, None)
 
 

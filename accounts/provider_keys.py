@@ -18,6 +18,7 @@ from accounts.secret import Secret, scrub
 KIND = "provider_key"
 USE = b"provider-key"
 LONGEST = 4096
+CHECKED = ("status", "status_reason", "checked_at", "models_found")
 
 
 def tidy(text: str) -> Secret:
@@ -57,7 +58,7 @@ def rotate(key: ProviderKey, *, secret: Secret, actor: audit.Actor) -> ProviderK
     _put(key, secret)
     key.status, key.status_reason = KeyStatus.UNVERIFIED, ""
     key.checked_at, key.models_found = None, None
-    key.save()
+    key.save(update_fields=["sealed_secret", "last4", *CHECKED])
     audit.record(key.tenant, actor=actor, action="provider_key.rotated", subject=str(key))
     changes.record(KIND, tenant=key.tenant_id, subject=key.pk)
     return key
@@ -101,7 +102,7 @@ def record_check(
     key.checked_at = now
     if models_found is not None:
         key.models_found = models_found
-    key.save(update_fields=["status", "status_reason", "checked_at", "models_found"])
+    key.save(update_fields=CHECKED)
     changes.record(KIND, tenant=key.tenant_id, subject=key.pk)
     return key
 

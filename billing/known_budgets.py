@@ -83,7 +83,9 @@ def _terms(row: Budget, names: dict[UUID, str]) -> Terms:
 
 
 def _forget(tenant: UUID | None, _: UUID | None) -> None:
-    if tenant:
+    if tenant is None:
+        _known.clear()
+    else:
         _known.pop(tenant, None)
 
 

@@ -355,7 +355,7 @@ class Leases:
     def call_back(self, tenant: UUID | None, budget: UUID | None) -> None:
         """A budget has changed, or somebody needs more: give back what lies idle, soon."""
         for one in self._every_slice():
-            if one.terms.tenant == tenant and budget in {None, one.terms.id}:
+            if tenant in {None, one.terms.tenant} and budget in {None, one.terms.id}:
                 one.is_called_back = True
                 one.refused = (0.0, 0)
 

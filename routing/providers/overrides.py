@@ -114,7 +114,7 @@ def forget_all() -> None:
 
 
 def _forget(tenant: UUID | None, _: UUID | None) -> None:
-    if tenant is None:
+    if tenant is None:  # of the operator, or of anybody
         _fresh.clear()
     else:
         _fresh.discard(tenant)

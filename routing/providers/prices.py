@@ -145,7 +145,10 @@ def forget_all() -> None:
 
 
 def _forget(tenant: UUID | None, _: UUID | None) -> None:
-    _set_prices.pop(tenant, None)
+    if tenant is None:  # the operator's, or anybody's
+        _set_prices.clear()
+    else:
+        _set_prices.pop(tenant, None)
 
 
 changes.listen(KIND, _forget)

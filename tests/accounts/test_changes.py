@@ -33,6 +33,13 @@ def told() -> Iterator[Told]:
     changes._listeners.pop(KIND)
 
 
+def make_changes(*seconds_ago: int) -> None:
+    for seconds in seconds_ago:
+        Change.objects.create(
+            kind=KIND, subject=UUID(int=seconds), created_at=Now() - timedelta(seconds=seconds)
+        )
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_running_feed_tells_of_a_change_within_a_second(told: Told) -> None:
     feed = changes.Feed()
@@ -124,15 +131,34 @@ def test_a_feed_that_starts_does_not_tell_of_what_was_before(told: Told) -> None
 
 
 @pytest.mark.django_db
-def test_a_change_older_than_ten_seconds_is_no_news(told: Told) -> None:
+def test_a_change_older_than_half_a_minute_is_no_news(told: Told) -> None:
     feed = changes.Feed()
-    for seconds in (9, 11):
-        Change.objects.create(
-            kind=KIND, subject=UUID(int=seconds), created_at=Now() - timedelta(seconds=seconds)
-        )
+    make_changes(20, 40)
     feed.poll()
 
-    assert told == [(None, UUID(int=9))]
+    assert told == [(None, UUID(int=20))]
+
+
+@pytest.mark.parametrize("clock", ["_good_at", "_good_wall"], ids=["away", "asleep"])
+@pytest.mark.django_db
+def test_what_changed_while_nobody_could_look_is_told_afterwards(told: Told, clock: str) -> None:
+    feed = changes.Feed()
+    make_changes(300, 900)
+    setattr(feed, clock, getattr(feed, clock) - 600)
+    feed.poll()
+
+    assert told == [(None, UUID(int=300))]
+
+
+@pytest.mark.django_db
+def test_after_an_hour_anything_may_have_changed(told: Told) -> None:
+    feed = changes.Feed()
+    feed._good_at -= 3600
+    feed.poll()
+    feed.poll()
+
+    assert told == [(None, None)]
+    assert feed.generation == 1
 
 
 @pytest.mark.django_db

@@ -137,6 +137,23 @@ def test_a_revised_key_keeps_its_text_and_its_mode() -> None:
     assert [c.subject for c in Change.objects.filter(kind="gateway_key")] == [key.pk]
 
 
+def test_a_change_that_read_the_key_before_does_not_undo_its_revocation() -> None:
+    tenant = TenantFactory.create()
+    key = issue_gateway_key(tenant).record
+    with tenancy.tenant_scope(tenant.pk):
+        read_before = GatewayKey.objects.for_tenant(tenant).get(pk=key.pk)
+        gateway_keys.revoke(key, actor=audit.SYSTEM, now=NOW)
+        gateway_keys.revise(read_before, KeyTerms(name="New name", mode="live"), actor=audit.SYSTEM)
+        with pytest.raises(Conflict, match="cannot be changed"):
+            gateway_keys.revise(
+                gateway_keys.locked(read_before),
+                KeyTerms(name="Newer", mode="live"),
+                actor=audit.SYSTEM,
+            )
+
+    assert (reread(key).name, reread(key).revoked_at) == ("New name", NOW)
+
+
 def test_a_revoked_key_is_revoked_once() -> None:
     tenant = TenantFactory.create()
     key = issue_gateway_key(tenant).record
@@ -198,6 +215,8 @@ class TestRolling:
         key = issue_gateway_key(tenant).record
         for name, value in ended.items():
             setattr(key, name, value)
+        with tenancy.tenant_scope(tenant.pk):
+            key.save(update_fields=ended)
         with pytest.raises(Conflict, match=says), tenancy.tenant_scope(tenant.pk):
             gateway_keys.roll(key, overlap=timedelta(0), actor=audit.SYSTEM, now=NOW)
 

@@ -203,6 +203,19 @@ class TestOneKey:
             add_provider_key(TenantFactory.create(), weight=weight)
 
 
+@pytest.mark.django_db
+def test_a_new_secret_leaves_alone_what_others_changed_meanwhile() -> None:
+    tenant = TenantFactory.create()
+    key = add_provider_key(tenant)
+    with tenancy.tenant_scope(tenant.pk):
+        read_before = ProviderKey.objects.for_tenant(tenant).get(pk=key.pk)
+        provider_keys.change(key, actor=audit.SYSTEM, label="old", weight=3, enabled=False)
+        provider_keys.rotate(read_before, secret=Secret("sk-other-0123456789"), actor=audit.SYSTEM)
+    kept = reread(key)
+
+    assert (kept.label, kept.weight, kept.enabled, kept.last4) == ("old", 3, False, "6789")
+
+
 def flag(tenant: Tenant, key: ProviderKey, status: KeyStatus = KeyStatus.INVALID) -> bool:
     with tenancy.tenant_scope(tenant.pk):
         return provider_keys.flag(tenant.pk, key.pk, status=status, reason="401", now=NOW)

@@ -137,7 +137,7 @@ class GatewayKeyDetail(ManageView):
     @extend_schema(request=GatewayKeyChange, responses=GatewayKeyShown, tags=TAGS)
     @scoped
     def patch(self, request: Request, key: str) -> Response:
-        row = find(self.manager.tenant, key)
+        row = gateway_keys.locked(find(self.manager.tenant, key))
         changed_fields = valid(GatewayKeyChange, request)
         policies.check_name(self.manager.tenant, changed_fields.get("policy"))
         fields = {**vars(gateway_keys.terms_of(row)), **changed_fields}
