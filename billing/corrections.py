@@ -24,7 +24,7 @@ from billing.money import ZERO
 from billing.periods import Period
 from billing.pricing import Price
 
-MOST = 20_000  # corrections in one go: the books are locked meanwhile
+MOST = 5000  # corrections in one go: nobody else's calls are booked while they are written
 CHUNK = 500  # calls
 SETTLED = ("succeeded", "failed", "cancelled", "refused")
 
@@ -74,23 +74,38 @@ class New:
 def reprice(
     tenant: UUID, span: Span, price_on: PriceOn, *, by: str, now: datetime, apply: bool
 ) -> Outcome:
-    """Price a span again. In the tenant's scope; `apply` False only tells what would change."""
-    if apply:
-        bulk.hold(SpendDelta._meta.db_table)
-    outcome = Outcome()
+    """Price a span again. In the tenant's scope; `apply` False only tells what would change.
+
+    Looking takes as long as it takes and is in nobody's way; then the books are held, and what was
+    found is looked at again and written.
+    """
+    outcome, touched = Outcome(), list[Call]()
     for calls in _calls(tenant, span):
         found = _differing(tenant, calls, span, price_on)
         if outcome.attempts + len(found) > MOST:
             outcome.is_complete = False
             break
-        for new in found:
-            outcome.attempts += 1
-            outcome.newly_priced += new.was is None
-            outcome.before += new.was or ZERO
-            outcome.after += new.cost
-        if apply and found:
-            _write(tenant, calls, found, by=by, now=now)
-    return outcome
+        _count(outcome, found)
+        differing = {new.attempt.call_id for new in found}
+        touched += [call for call in calls if call.id in differing]
+    if not apply or not touched:
+        return outcome
+    bulk.hold(SpendDelta._meta.db_table)
+    applied = Outcome(is_complete=outcome.is_complete)
+    for place in range(0, len(touched), CHUNK):
+        calls = _as_now(tenant, touched[place : place + CHUNK])
+        found = _differing(tenant, calls, span, price_on)
+        _count(applied, found)
+        _write(tenant, calls, found, by=by, now=now)
+    return applied
+
+
+def _count(outcome: Outcome, found: Sequence[New]) -> None:
+    for new in found:
+        outcome.attempts += 1
+        outcome.newly_priced += new.was is None
+        outcome.before += new.was or ZERO
+        outcome.after += new.cost
 
 
 def of_calls(tenant: UUID, calls: Iterable[UUID]) -> Effective:
@@ -136,6 +151,12 @@ def _calls(tenant: UUID, span: Span) -> Iterator[list[Call]]:
     found = rows.order_by("id").iterator(chunk_size=CHUNK)
     while chunk := list(islice(found, CHUNK)):
         yield chunk
+
+
+def _as_now(tenant: UUID, calls: Sequence[Call]) -> list[Call]:
+    """The same calls, read again."""
+    rows = Call.objects.for_tenant(tenant).filter(id__in=[call.id for call in calls])
+    return list(rows.filter(status__in=SETTLED).order_by("id"))
 
 
 def _attempts(tenant: UUID, calls: Sequence[Call]) -> QuerySet[Attempt]:

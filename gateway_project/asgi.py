@@ -12,6 +12,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 django.setup(set_prefix=False)
 
+from accounts import addresses  # noqa: E402  after Django is set up
 from billing import feed, first_calls, shipper  # noqa: E402  after Django is set up
 from dashboard.websockets import application as websockets  # noqa: E402
 from gateway_project import limits, probes  # noqa: E402
@@ -35,7 +36,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         elif path in probes.PATHS:
             await probes.answer(scope, send)
         else:
-            await _pages(scope, limits.counted(receive), send)  # type: ignore[arg-type]
+            seen = addresses.seen_through(scope)
+            await _pages(seen, limits.counted(receive), send)  # type: ignore[arg-type]
     elif scope["type"] == "lifespan":
         await _live(receive, send)
     else:

@@ -180,13 +180,11 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > most):
             raise PayloadTooLarge(limit=most // 1_000_000)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts, size = [body], len(body)
     try:
         async with asyncio.timeout(BODY_SECONDS) as patience:
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            parts, size = [body], len(body)
             while message.get("more_body"):
                 message = await receive()
                 parts.append(message.get("body", b""))
@@ -198,7 +196,7 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
                     patience.reschedule(due + len(parts[-1]) / BODY_BYTES_PER_SECOND)
     except TimeoutError:
         raise RequestTimeout from None
-    return b"".join(parts)
+    return body if len(parts) == 1 else b"".join(parts)
 
 
 @lru_cache(maxsize=256)
@@ -208,17 +206,27 @@ def _is_ours(host: bytes, allowed: tuple[str, ...]) -> bool:
 
 
 def counted(receive: Receive) -> Receive:
-    """A `receive` for the pages: a body beyond their limit is as good as a client that left.
+    """A `receive` for the pages: a body that is too long or too slow is as good as a client gone.
 
     Django would spool it to disk before a view runs. A declared length is refused by Django itself
     (DATA_UPLOAD_MAX_MEMORY_SIZE).
     """
-    left = PAGE_BODY_BYTES
+    left, ends_at, is_whole = PAGE_BODY_BYTES, 0.0, False
 
     async def receive_counted() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
+        nonlocal left, ends_at, is_whole
+        if is_whole:  # what comes now is the end of the connection, whenever it comes
+            return await receive()
+        now = asyncio.get_running_loop().time()
+        ends_at = ends_at or now + BODY_SECONDS
+        try:
+            async with asyncio.timeout_at(ends_at):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        size = len(message.get("body", b""))
+        left, ends_at = left - size, ends_at + size / BODY_BYTES_PER_SECOND
+        is_whole = not message.get("more_body")
         return {"type": "http.disconnect"} if left < 0 else message
 
     return receive_counted

@@ -52,3 +52,18 @@ def test_bytes_that_are_no_text_do_no_harm(settings: Settings) -> None:
     client = addresses.client_of("10.0.0.1", [(b"x-forwarded-for", b"\xff\xfe, \x00")])
 
     assert client == "\x00"
+
+
+def seen(peer: str, **headers: str) -> tuple[str, list[bytes]]:
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = addresses.seen_through({"client": (peer, 4711), "headers": pairs})
+    return scope["client"][0], [name for name, _ in scope["headers"]]
+
+
+def test_pages_see_the_client_behind_a_proxy_and_believe_nobody_else(settings: Settings) -> None:
+    settings.FLO2_TRUSTED_PROXIES = PROXIES
+    told = {"x_forwarded_for": "203.0.113.9", "x_forwarded_proto": "https"}
+
+    assert seen("10.0.0.1", **told) == ("203.0.113.9", [b"x-forwarded-for", b"x-forwarded-proto"])
+    assert seen("198.51.100.1", **told) == ("198.51.100.1", [b"x-forwarded-for"])
+    assert seen("10.0.0.1", x_forwarded_for="no address")[0] == "10.0.0.1"

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,11 +13,13 @@ from accounts import tenancy
 from accounts.models import Tenant
 from billing import books, corrections, money, reports, rollups, verification
 from billing.corrections import Outcome, Span
-from billing.models import BudgetWindow, Correction
+from billing.models import BudgetWindow, Correction, SpendDelta
 from billing.periods import Period
 from billing.pricing import Price, Rates, Tier
 from billing.usage import Usage
+from tests.accounts.databases import postgresql_only
 from tests.accounts.depth import examples
+from tests.accounts.threads import at_once
 from tests.billing import bookkeeping
 from tests.billing.stories import stories
 from tests.factories.accounts import TenantFactory
@@ -79,6 +82,32 @@ def test_sums_follow_at_once_and_exactly(tenant: Tenant) -> None:
     )
     assert total(tenant).cost == Decimal("0.0105")
     assert total(tenant).calls == 1
+
+
+@postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_looking_at_the_calls_of_a_span_keeps_nobody_from_booking(tenant: Tenant) -> None:
+    book_call(tenant)
+    answers: list[object] = []
+
+    def price_on(*_: object) -> Price:
+        def book() -> None:
+            with tenancy.system_scope():
+                table = SpendDelta._meta.db_table
+                with connection.cursor() as cursor:
+                    cursor.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE NOWAIT")
+
+        answers.extend(at_once(book))
+        return price("7")
+
+    with tenancy.tenant_scope(tenant.pk):
+        corrections.reprice(
+            tenant.pk, Span(period=MONTH, mode="live"), price_on, by="me", now=NOW, apply=True
+        )
+
+    looked, written = answers
+    assert looked is None
+    assert isinstance(written, DatabaseError)  # now the books are held
 
 
 def test_an_unpriced_call_gets_its_price(tenant: Tenant) -> None:

@@ -1,5 +1,6 @@
 """Sign up, log in, and where one lands."""
 
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 from accounts import members
 from accounts.models import User
 from accounts.roles import Role
-from tests.dashboard.conftest import World
+from tests.dashboard.conftest import LogIn, World
 from tests.dashboard.reading import text
 from tests.factories.accounts import PASSWORD, MembershipFactory, TenantFactory, UserFactory
 
@@ -197,3 +198,20 @@ def test_a_member_of_a_tenant_without_first_keys_shown_keeps_them(client: Client
 
     tenant.refresh_from_db()
     assert tenant.first_keys_shown_at is None
+
+
+@pytest.mark.parametrize(("hours", "is_in"), [(11, True), (13, False)])
+def test_a_session_that_lay_idle_for_half_a_day_ends(
+    world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch, hours: int, is_in: bool
+) -> None:
+    client = log_in(world.owner)
+    client.get("/dashboard/")
+    later = time.time() + hours * 3600
+    monkeypatch.setattr("dashboard.idle.time.time", lambda: later)
+
+    answer = client.get("/dashboard/")
+
+    assert (answer.status_code == 200) is is_in
+    if not is_in:
+        assert answer["Location"].startswith(LOG_IN)
+        assert "signed out after twelve hours" in text(client.get(LOG_IN))
