@@ -19,6 +19,7 @@ from accounts.roles import Role
 from accounts.tenancy import system_scope
 
 LASTS = timedelta(days=7)
+GONE = "This invitation is not known, was used, withdrawn, or has expired."
 MOST_OPEN = 100
 ROLES = (Role.ADMIN, Role.MEMBER, Role.VIEWER)
 
@@ -79,7 +80,7 @@ def find(token: str, *, now: datetime) -> Invitation:
         rows = Invitation.objects.select_related("tenant", "invited_by")
         found = rows.filter(digest=_digest(token), expires_at__gt=now).first()
     if found is None:
-        raise NotFound("This invitation is not known, was used, withdrawn, or has expired.")
+        raise NotFound(GONE)
     return found
 
 
@@ -90,10 +91,12 @@ def accept(token: str, *, user: User, now: datetime) -> Membership:
             found = find(token, now=now)
             if not is_for(found, user.email):
                 raise Conflict(f"This invitation is for {found.email}, not for {user.email}.")
+            used, _ = Invitation.objects.filter(pk=found.pk).delete()
+            if not used:
+                raise NotFound(GONE)  # used or withdrawn since we looked
             theirs = Membership.objects.filter(tenant=found.tenant, user=user).first()
             if theirs is None:
                 theirs = _join(found, user)
-            Invitation.objects.filter(pk=found.pk).delete()
     except IntegrityError:  # accepted twice at the same moment
         raise Conflict("This invitation was accepted already.") from None
     return theirs

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from accounts import ids
 from accounts.tenancy import EnableRowSecurity, system_scope
@@ -17,6 +18,7 @@ from billing.models import Attempt, Call, Correction, KeptCalls
 
 AHEAD = 2  # months that have their partition before they begin
 DELETED_AT_ONCE = 2000  # calls
+LATE = timedelta(hours=1)  # a call's id may be so much older than the call
 TABLES = (Call._meta.db_table, Attempt._meta.db_table)
 
 
@@ -84,7 +86,7 @@ def _make(table: str, first: datetime, after: datetime) -> str:
 
 
 def _partitions_before(since: datetime) -> Iterator[str]:
-    """Partitions of months that ended before that moment."""
+    """Partitions of months that ended well before that moment."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -98,7 +100,7 @@ def _partitions_before(since: datetime) -> Iterator[str]:
         year, _, month = name.rpartition("_")[0][-4:], "_", name.rpartition("_")[2]
         if year.isdecimal() and month.isdecimal():
             first = datetime(int(year), int(month), 1, tzinfo=UTC)
-            if _next_month(first) <= since:
+            if _next_month(first) + LATE <= since:
                 yield name
 
 
@@ -115,7 +117,8 @@ def _delete_before(since: datetime) -> int:
             Attempt.objects.filter(call_id__in=calls).delete()
             gone += Call.objects.filter(id__in=calls).delete()[0]
     with system_scope():
-        Correction.objects.filter(call_id__lt=bound).delete()
+        kept = Call.objects.filter(id=OuterRef("call_id"))
+        Correction.objects.filter(~Exists(kept), call_id__lt=bound).delete()
     return gone
 
 

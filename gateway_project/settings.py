@@ -130,6 +130,8 @@ SERVESTATIC_MAX_AGE = 3600
 
 # The database: SQLite in the data directory, or PostgreSQL ----------------------------------------
 
+# Pages and calls give up soon (gateway_project.asgi sets 5000); tasks and commands read millions.
+_STATEMENT_MS = env.integer("FLO2_STATEMENT_TIMEOUT_MS", 600_000)
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{FLO2_DATA_DIR / 'flo2.sqlite3'}")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if "sqlite" in DATABASES["default"]["ENGINE"]:
@@ -143,7 +145,7 @@ else:
         {
             "pool": {"min_size": 1, "max_size": 12, "timeout": 5},
             "connect_timeout": 5,
-            "options": "-c statement_timeout=5000 -c lock_timeout=5000",
+            "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout=5000",
         }
     )
 

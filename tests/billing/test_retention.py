@@ -101,6 +101,23 @@ def test_corrections_go_with_their_calls(tenant: Tenant) -> None:
     assert next(iter(bookkeeping.days().values()))["cost"] == Decimal("0.0105")
 
 
+def test_a_correction_stays_with_a_call_whose_id_is_older_than_itself(tenant: Tenant) -> None:
+    """Its id was made before midnight, and the call after it."""
+    midnight = NOON - 30 * DAY_MS - DAY_MS // 2
+    book_call(tenant, opened_at=midnight - 1)
+    price = Price(source="tenant", rates=Rates(Decimal(7), Decimal(7)))
+    day = (NOW - timedelta(days=31)).date()
+    with tenancy.tenant_scope(tenant.pk):
+        span = Span(period=Period(day, day), mode="live")
+        corrections.reprice(tenant.pk, span, lambda *_: price, by="me", now=NOW, apply=True)
+    with tenancy.system_scope():
+        Call.objects.update(created_at=NOW - timedelta(days=30))
+
+        retention.forget(NOW, keep_days=30)
+
+        assert Call.objects.count() == Correction.objects.count() == 1
+
+
 def partitions() -> list[str]:
     return [
         name
