@@ -12,6 +12,7 @@ CALL_SITES = {
     "accounts/callers.py": {"_load": 1},  # a key is known before its tenant is
     "accounts/deletion.py": {"_forget_people": 1},  # who belongs elsewhere keeps their login
     "accounts/invitations.py": {"find": 1, "accept": 1},  # its receiver has no tenant yet
+    "accounts/master_keys.py": {"rewrap": 1, "_batches": 1},  # the operator's
     "accounts/members.py": {
         "of_user": 1,  # login: the tenants of a person
         "_save_suspension": 1,  # the operator's
