@@ -36,6 +36,11 @@ class Api:
             f"/api/v1/{path}", json.dumps(content), content_type="application/json"
         )
 
+    def patch(self, path: str, **content: Any) -> Any:
+        return self._client.patch(
+            f"/api/v1/{path}", json.dumps(content), content_type="application/json"
+        )
+
     def delete(self, path: str) -> Any:
         return self._client.delete(f"/api/v1/{path}")
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from routing.api.manage import (
+    audit,
     budgets,
     calls,
     catalog,
@@ -11,6 +12,7 @@ from routing.api.manage import (
     gateway_keys,
     invoices,
     policies,
+    projects,
     provider_keys,
     reports,
     settings,
@@ -25,6 +27,8 @@ urlpatterns = [
     path("gateway-keys/<str:key>", gateway_keys.GatewayKeyDetail.as_view()),
     path("gateway-keys/<str:key>/revoke", gateway_keys.RevokeGatewayKey.as_view()),
     path("gateway-keys/<str:key>/roll", gateway_keys.RollGatewayKey.as_view()),
+    path("projects", projects.Projects.as_view()),
+    path("projects/<str:project>", projects.ProjectDetail.as_view()),
     path("policies", policies.Policies.as_view()),
     path("policies/<str:name>", policies.PolicyDetail.as_view()),
     path("policies/<str:name>/versions", policies.PolicyVersions.as_view()),
@@ -54,6 +58,7 @@ urlpatterns = [
     path("reports/reported", reports.ReportedCosts.as_view()),
     path("reports/what-if", reports.WhatIf.as_view()),
     path("reports/reprice", reports.Reprice.as_view()),
+    path("audit", audit.Audit.as_view()),
     path("invoices", invoices.Invoices.as_view()),
     path("invoices/<str:invoice>", invoices.InvoiceDetail.as_view()),
 ]
