@@ -16,7 +16,7 @@ django.setup(set_prefix=False)
 from accounts import addresses  # noqa: E402  after Django is set up
 from billing import feed, first_calls, shipper  # noqa: E402  after Django is set up
 from dashboard.websockets import application as websockets  # noqa: E402
-from gateway_project import limits, probes  # noqa: E402
+from gateway_project import limits, metrics, probes  # noqa: E402
 from gateway_project.door import LeanDoor  # noqa: E402
 from routing import runtime  # noqa: E402
 
@@ -49,7 +49,7 @@ async def _live(receive: Receive, send: Send) -> None:
     """Start what calls need, settle the heap, and stop in order."""
     await receive()
     feed.start(asyncio.get_running_loop())
-    told = (first_calls.note, feed.announce)
+    told = (first_calls.note, feed.announce, metrics.Process(metrics.folder()).note)
     shipper.listeners.extend(told)
     try:
         await runtime.start()

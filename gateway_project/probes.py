@@ -1,5 +1,9 @@
-"""`/healthz` says that the process turns; `/readyz` whether it takes new calls. No Host check."""
+"""`/healthz` says that the process turns, `/readyz` whether it takes new calls; `/metrics` counts.
 
+No Host check: whoever asks may know the machine by its address alone.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -8,9 +12,11 @@ from django.conf import settings
 
 from accounts import changes, vault
 from billing.errors import LedgerUnavailable
+from gateway_project import metrics
 from routing import runtime
 
-PATHS = frozenset({"/healthz", "/readyz"})
+METRICS = "/metrics"
+PATHS = frozenset({"/healthz", "/readyz", METRICS})
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _state = {"draining": False}
@@ -22,14 +28,32 @@ def drain() -> None:
 
 
 async def answer(scope: MutableMapping[str, Any], send: Send) -> None:
+    if scope["path"] == METRICS:
+        await _count(scope, send)
+        return
     if scope["path"] == "/healthz":
         status, content = 200, {"status": "ok"}
     else:
         problems = not_ready()
         status = 503 if problems else 200
         content = {"status": "not ready" if problems else "ready", **problems}
-    body = msgspec.json.encode(content)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await _send(scope, send, status, msgspec.json.encode(content), b"application/json")
+
+
+async def _count(scope: MutableMapping[str, Any], send: Send) -> None:
+    peer, _ = scope.get("client") or ("", 0)
+    if not metrics.may_read(peer, dict(scope["headers"])):
+        text = b"Send Authorization: Bearer and the value of FLO2_METRICS_TOKEN.\n"
+        await _send(scope, send, 403, text, b"text/plain")
+        return
+    body = await asyncio.to_thread(metrics.render, metrics.folder())
+    await _send(scope, send, 200, body, metrics.CONTENT_TYPE.encode())
+
+
+async def _send(
+    scope: MutableMapping[str, Any], send: Send, status: int, body: bytes, kind: bytes
+) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     sent = b"" if scope["method"] == "HEAD" else body
     await send({"type": "http.response.body", "body": sent})

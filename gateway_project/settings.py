@@ -20,6 +20,7 @@ FLO2_PORT = env.integer("FLO2_PORT", 8000)
 FLO2_PUBLIC_URL = env.text("FLO2_PUBLIC_URL").rstrip("/")
 FLO2_ALLOW_CUSTOM = env.flag("FLO2_ALLOW_CUSTOM")  # tenants may bring endpoints of their own
 FLO2_SIGNUP = env.choice("FLO2_SIGNUP", ("open", "invite", "closed"))
+FLO2_METRICS_TOKEN = env.text("FLO2_METRICS_TOKEN")
 FLO2_TRUSTED_PROXIES = env.words("FLO2_TRUSTED_PROXIES")
 # Days that calls are kept one by one; 0 is for ever. Sums are kept in any case.
 FLO2_CALL_RETENTION_DAYS = env.integer("FLO2_CALL_RETENTION_DAYS", 0)

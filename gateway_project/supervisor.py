@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from gateway_project import lifeline
+from gateway_project import lifeline, metrics
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class Supervisor:
         """Start everything and stay until a signal comes."""
         public = _listen(settings.FLO2_HOST, settings.FLO2_PORT)
         sandbox, refusing = _listen("127.0.0.1", 0), _reserve()
+        metrics.forget(metrics.folder())
         environment = {
             **os.environ,
             "FLO2_SANDBOX_URL": f"http://127.0.0.1:{sandbox.getsockname()[1]}",
