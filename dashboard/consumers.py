@@ -19,13 +19,13 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import members
-from accounts.models import GatewayKey, Membership, Project, User
+from accounts.models import Membership, User
 from accounts.models.gateway_key import Mode
 from accounts.roles import Right, has_right
 from accounts.tenancy import tenant_scope
 from billing import feed, records
 from billing.feed import CallsBooked
-from dashboard.forms.calls import CallsForm
+from dashboard.forms.calls import of_tenant
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +119,7 @@ def rows_of(tenant: UUID, query: QueryDict, calls: list[UUID]) -> str:
         return ""
     mode = query.get("mode", "")
     with tenant_scope(tenant):
-        form = CallsForm(
-            query,
-            projects=Project.objects.for_tenant(tenant),
-            keys=GatewayKey.objects.for_tenant(tenant),
-        )
-        wanted = form.wanted(mode if mode in Mode.values else Mode.TEST)
+        wanted = of_tenant(tenant, query).wanted(mode if mode in Mode.values else Mode.TEST)
         picked = records.pick_calls(tenant, wanted, calls)
         context: dict[str, Any] = {
             "calls": records.with_names(tenant, picked),

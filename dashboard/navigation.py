@@ -26,6 +26,7 @@ from dashboard.pages import (
     projects,
     providers,
     reconciliation,
+    saved_views,
     settings,
     switch,
     team,
@@ -64,6 +65,7 @@ KEY, PROVIDER_KEY = "dashboard/keys/<str:key>", "dashboard/providers/<str:key>"
 MANAGEMENT_KEYS = "dashboard/keys/management"
 BUDGET = "dashboard/budgets/<str:budget>"
 MEMBER = "dashboard/team/<str:member>"
+SAVED_VIEW = "dashboard/calls/views/<str:view>"
 
 # fmt: off
 PAGES = (
@@ -81,6 +83,12 @@ PAGES = (
          view=calls.calls, group=OBSERVE, icon="calls"),
     Page(path="dashboard/calls/export/", name="calls_export", title="Calls as CSV", right=VIEW,
          view=calls.export),
+    Page(path="dashboard/calls/views/", name="saved_views", title="Saved views", right=VIEW,
+         view=saved_views.views),
+    Page(path=f"{SAVED_VIEW}/rename/", name="saved_view_rename", title="Rename a saved view",
+         right=VIEW, view=saved_views.rename),
+    Page(path=f"{SAVED_VIEW}/delete/", name="saved_view_delete", title="Delete a saved view",
+         right=VIEW, view=saved_views.delete),
     Page(path="dashboard/calls/<str:call>/", name="call", title="Call", right=VIEW,
          view=call.call),
     Page(path="dashboard/costs/", name="costs", title="Costs", right=VIEW,
@@ -214,6 +222,9 @@ PARENTS = {
     "budget_raise": "budgets",
     "budget_remove": "budgets",
     "call": "calls",
+    "saved_views": "calls",
+    "saved_view_delete": "calls",
+    "saved_view_rename": "calls",
     "first_keys": "keys",
     "key_revoke": "keys",
     "key_roll": "keys",

@@ -1,8 +1,9 @@
 """The filters of the calls page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
@@ -68,6 +69,24 @@ class CallsForm(forms.Form):
     def in_use(self) -> int:
         """How many filters restrict the list."""
         return sum(1 for value in self.cleaned_data.values() if value)
+
+    def told(self, query: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Filters of some query, each with its label, in words."""
+        found = []
+        for name, field in self.fields.items():
+            if value := query.get(name):
+                named = dict(getattr(field, "choices", ()))
+                found.append((str(field.label), str(named.get(value, value))))
+        return found
+
+
+def of_tenant(tenant: UUID, query: Any) -> CallsForm:
+    """The filters of a query, with the tenant's projects and keys to choose from."""
+    return CallsForm(
+        query,
+        projects=Project.objects.for_tenant(tenant),
+        keys=GatewayKey.objects.for_tenant(tenant),
+    )
 
 
 def _midnight(day: date | None, *, after: bool = False) -> datetime | None:

@@ -7,11 +7,11 @@ from django.views.decorators.http import require_GET
 
 from accounts import ids
 from accounts.errors import NotFound
-from accounts.models import GatewayKey, Project
 from billing import records
-from dashboard import exports, snippets
+from dashboard import exports, saved_views, snippets
 from dashboard.decorators import TenantRequest
-from dashboard.forms.calls import CallsForm
+from dashboard.forms.calls import of_tenant
+from dashboard.forms.saved_views import SaveForm, query_of
 
 ROWS = 50
 
@@ -19,15 +19,21 @@ ROWS = 50
 @require_GET
 def calls(request: TenantRequest) -> HttpResponse:
     tenant = request.tenant.pk
-    form = _form(request)
+    form = of_tenant(request.tenant.pk, request.GET)
     wanted = form.wanted(request.mode)
     cursor = request.GET.get("cursor", "")
     try:
         page = records.list_calls(tenant, wanted, cursor=cursor, limit=ROWS)
     except ids.InvalidId:
         raise NotFound(kind="page of calls") from None
+    query = query_of(form, request.mode)
     context = {
         "form": form,
+        "views": list(saved_views.of(request.membership)),
+        "query": query,
+        "save_form": SaveForm(
+            initial={"query": query}, may_share=saved_views.may_share(request.membership)
+        ),
         "calls": records.with_names(tenant, page.calls),
         "next": page.next,
         "cursor": cursor,
@@ -40,7 +46,7 @@ def calls(request: TenantRequest) -> HttpResponse:
 @require_GET
 def export(request: TenantRequest) -> HttpResponseBase:
     """The calls of the page's filter as CSV, sent while they are read."""
-    wanted = _form(request).wanted(request.mode)
+    wanted = of_tenant(request.tenant.pk, request.GET).wanted(request.mode)
     name = f"calls-{request.mode}-{timezone.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         exports.calls(request.tenant.pk, wanted),
@@ -49,12 +55,4 @@ def export(request: TenantRequest) -> HttpResponseBase:
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "no-store",
         },
-    )
-
-
-def _form(request: TenantRequest) -> CallsForm:
-    return CallsForm(
-        request.GET,
-        projects=Project.objects.for_tenant(request.tenant),
-        keys=GatewayKey.objects.for_tenant(request.tenant),
     )

@@ -14,7 +14,7 @@ from accounts.invitations import Invited
 from accounts.models import Invitation, Membership
 from accounts.roles import Right, Role, has_right
 from accounts.tenancy import tenant_scope
-from dashboard import mails, snippets
+from dashboard import mails, saved_views, snippets
 from dashboard.decorators import TenantRequest
 from dashboard.forms.team import MAY, InviteForm, RoleForm
 
@@ -58,6 +58,7 @@ def remove(request: TenantRequest, member: str) -> HttpResponse:
     if request.method == "POST":
         try:
             members.remove(row, actor=request.actor)
+            saved_views.forget(row)
         except Conflict as problem:
             messages.error(request, str(problem))
         return redirect("team")
@@ -68,6 +69,7 @@ def leave(request: TenantRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             members.remove(request.membership, actor=request.actor)
+            saved_views.forget(request.membership)
         except Conflict as problem:
             messages.error(request, str(problem))
             return redirect("team")

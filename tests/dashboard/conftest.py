@@ -23,6 +23,7 @@ from accounts.models import (
 from accounts.roles import Role
 from accounts.tenancy import tenant_scope
 from billing.models import Budget, Call
+from dashboard.models import SavedView
 from routing import policies
 from routing.models import Experiment
 from tests.factories.accounts import (
@@ -53,6 +54,7 @@ class World:
     experiment: Experiment
     invited: Invited
     project: Project
+    saved_view: SavedView
 
     @property
     def owner(self) -> User:
@@ -76,6 +78,7 @@ class World:
             "<str:call>": ids.show("call", self.call.id),
             "dashboard/policies/<str:name>": "default",
             "dashboard/experiments/<str:experiment>": ids.show("exp", self.experiment.pk),
+            "<str:view>": ids.show("view", self.saved_view.pk),
             "<slug:slug>": "quickstart",
         }.items():
             tail = place.rpartition("/")[2]
@@ -107,6 +110,9 @@ def world(db: None, now: datetime) -> World:
         invited = invitations.invite(
             tenant, email="new@example.org", role=Role.MEMBER, actor=SYSTEM, now=now
         )
+        saved_view = SavedView.objects.for_tenant(tenant).create(
+            tenant=tenant, name="Beta", query="mode=live&tag=beta", created_by="ada", created_at=now
+        )
     call = book_call(
         tenant, key=key.pk, opened_at=milliseconds(now - timedelta(minutes=5)), tags=("beta",)
     )
@@ -122,6 +128,7 @@ def world(db: None, now: datetime) -> World:
         experiment=running_experiment(tenant, now=now),
         invited=invited,
         project=ProjectFactory.create(tenant=tenant, name="shop"),
+        saved_view=saved_view,
     )
 
 

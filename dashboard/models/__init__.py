@@ -1,0 +1,3 @@
+from dashboard.models.saved_view import SavedView
+
+__all__ = ["SavedView"]
