@@ -2,7 +2,15 @@
 
 from django.contrib import admin
 
-from accounts.models import AuditEvent, GatewayKey, ManagementKey, ProviderKey, User
+from accounts.models import (
+    AuditEvent,
+    GatewayKey,
+    Impersonation,
+    ManagementKey,
+    OperatorEvent,
+    ProviderKey,
+    User,
+)
 from accounts.operator_site import ReadOnly, site
 
 
@@ -55,3 +63,25 @@ class AuditEventAdmin(ReadOnly):
     search_fields = ("actor", "subject", "tenant__name")
     ordering = ("-at", "-id")
     fields = ("tenant", "number", "at", "actor", "action", "subject", "details")
+
+
+@admin.register(OperatorEvent, site=site)
+class OperatorEventAdmin(ReadOnly):
+    list_display = ("at", "actor", "action", "tenant", "subject")
+    list_filter = ("action",)
+    search_fields = ("actor", "subject", "action")
+    ordering = ("-number",)
+    fields = ("number", "at", "actor", "action", "subject", "details")
+
+    @admin.display(description="Tenant")
+    def tenant(self, event: OperatorEvent) -> str:
+        return str(event.details.get("of_tenant", {}).get("name", "–"))
+
+
+@admin.register(Impersonation, site=site)
+class ImpersonationAdmin(ReadOnly):
+    list_display = ("started_at", "operator", "tenant", "reason", "until", "ended_at")
+    list_select_related = ("tenant", "operator")
+    search_fields = ("operator__email", "tenant__name", "reason")
+    ordering = ("-started_at", "id")
+    fields = ("tenant", "operator", "reason", "started_at", "until", "ended_at")

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from django.utils import timezone
 
+from accounts import operator_audit
 from accounts.models import AuditEvent, Tenant, User
 
 FIRST = b"\x00" * 32
@@ -22,6 +23,7 @@ class Actor:
 
     name: str
     user: User | None = None
+    is_operator: bool = False
 
 
 SYSTEM = Actor("flo2")
@@ -32,11 +34,14 @@ def person(user: User) -> Actor:
 
 
 def operator(user: User) -> Actor:
-    return Actor(f"operator: {user.email}", user)
+    return Actor(f"operator: {user.email}", user, is_operator=True)
 
 
 def record(tenant: Tenant, *, actor: Actor, action: str, subject: str = "", **details: Any) -> None:
-    """Append an event, in the caller's transaction. The tenant's row is locked to order events."""
+    """Append an event, in the caller's transaction. The tenant's row is locked to order events.
+
+    What an operator does stands on the operators' list, too.
+    """
     Tenant.objects.select_for_update().filter(pk=tenant.pk).values_list("pk").first()
     last = AuditEvent.objects.for_tenant(tenant).order_by("-number").first()
     event = AuditEvent(
@@ -51,6 +56,11 @@ def record(tenant: Tenant, *, actor: Actor, action: str, subject: str = "", **de
     )
     event.hash = hash_of(event)
     event.save(force_insert=True)
+    if actor.is_operator:
+        whose = {"tenant": str(tenant.pk), "name": tenant.name}
+        operator_audit.record(
+            actor.name, action=action, subject=subject, **details, of_tenant=whose
+        )
 
 
 def hash_of(event: AuditEvent) -> bytes:

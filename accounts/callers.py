@@ -182,11 +182,16 @@ def _caller_of(key: GatewayKey) -> Caller:
         expires_at=key.expires_at,
         expires_epoch=key.expires_at.timestamp() if key.expires_at else float("inf"),
         is_suspended=key.tenant.is_suspended,
-        requests_per_minute=key.requests_per_minute,
+        requests_per_minute=_least(key.requests_per_minute, key.tenant.key_requests_per_minute),
         tokens_per_minute=key.tokens_per_minute,
         max_parallel=key.max_parallel,
         policy=key.policy,
     )
+
+
+def _least(own: int | None, operators: int | None) -> int | None:
+    given = [limit for limit in (own, operators) if limit is not None]
+    return min(given, default=None)
 
 
 def _forget(tenant: UUID | None, key: UUID | None) -> None:

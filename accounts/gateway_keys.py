@@ -52,7 +52,13 @@ class KeyTerms:
 def issue(
     tenant: Tenant, terms: KeyTerms, *, actor: audit.Actor, lineage: UUID | None = None
 ) -> Issued:
-    """Create a gateway key. Raises InvalidRequest naming the field that is wrong."""
+    """Create a gateway key.
+
+    Raises InvalidRequest naming the field that is wrong, or Conflict for one key too many: a roll,
+    whose old key ends, is none.
+    """
+    if lineage is None:
+        _room_for_one_more(tenant)
     text = tokens.make(terms.mode)
     key = GatewayKey(
         tenant=tenant,
@@ -80,6 +86,17 @@ def locked(key: K) -> K:
     rows = type(key).objects.for_tenant(key.tenant_id).select_for_update(of=("self",))
     key.refresh_from_db(from_queryset=rows)
     return key
+
+
+def _room_for_one_more(tenant: Tenant) -> None:
+    most = tenant.most_keys
+    if most is None:
+        return
+    if GatewayKey.objects.for_tenant(tenant).filter(revoked_at=None).count() >= most:
+        raise Conflict(
+            f"The operator allows {most} gateway key{'' if most == 1 else 's'} here."
+            " Revoke one first, or ask for more."
+        )
 
 
 def revise(key: GatewayKey, terms: KeyTerms, *, actor: audit.Actor) -> GatewayKey:

@@ -53,6 +53,7 @@ def invite(
     rows.filter(email=email).delete()
     if rows.count() >= MOST_OPEN:
         raise Conflict(f"There are {MOST_OPEN} open invitations. Withdraw one first.")
+    _room_for_one_more(tenant, now)
     token = draw()
     record = Invitation.objects.for_tenant(tenant).create(
         tenant=tenant,
@@ -65,6 +66,20 @@ def invite(
     )
     audit.record(tenant, actor=actor, action="invitation.made", subject=email, role=role)
     return Invited(record, token)
+
+
+def _room_for_one_more(tenant: Tenant, now: datetime) -> None:
+    """Whether the operator's limit has room for everybody who was invited, too."""
+    most = tenant.most_members
+    if most is None:
+        return
+    people = Membership.objects.for_tenant(tenant).count()
+    people += Invitation.objects.for_tenant(tenant).filter(expires_at__gt=now).count()
+    if people >= most:
+        raise Conflict(
+            f"The operator allows {most} member{'' if most == 1 else 's'} here, open invitations"
+            " included. Remove one first, or ask for more."
+        )
 
 
 def withdraw(invitation: Invitation, *, actor: audit.Actor) -> None:

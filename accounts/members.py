@@ -107,18 +107,32 @@ def end_sessions(user: User) -> None:
 def suspend(tenant: Tenant, *, reason: str, actor: audit.Actor, now: datetime) -> None:
     """Refuse the tenant's calls from the next second on."""
     tenant.suspended_at, tenant.suspended_reason = now, reason
-    _save_suspension(tenant, actor=actor, action="tenant.suspended")
+    _save_suspension(tenant, actor=actor, action="tenant.suspended", reason=reason)
 
 
-def restore(tenant: Tenant, *, actor: audit.Actor) -> None:
+def restore(tenant: Tenant, *, reason: str, actor: audit.Actor) -> None:
+    """The tenant may call again."""
     tenant.suspended_at, tenant.suspended_reason = None, ""
-    _save_suspension(tenant, actor=actor, action="tenant.restored")
+    _save_suspension(tenant, actor=actor, action="tenant.restored", reason=reason)
 
 
-def _save_suspension(tenant: Tenant, *, actor: audit.Actor, action: str) -> None:
+def _save_suspension(tenant: Tenant, *, actor: audit.Actor, action: str, reason: str) -> None:
     with system_scope():
         tenant.save(update_fields=["suspended_at", "suspended_reason"])
-        audit.record(tenant, actor=actor, action=action, subject=tenant.suspended_reason)
+        audit.record(tenant, actor=actor, action=action, subject=reason)
+        changes.record("tenant", tenant=tenant.pk)
+
+
+def set_limits(tenant: Tenant, limits: dict[str, int | None], *, actor: audit.Actor) -> None:
+    """The operator's limits on keys, members and rates. What is there beyond them stays."""
+    changed = {name: most for name, most in limits.items() if getattr(tenant, name) != most}
+    if not changed:
+        return
+    for name, most in changed.items():
+        setattr(tenant, name, most)
+    with system_scope():
+        tenant.save(update_fields=list(changed))
+        audit.record(tenant, actor=actor, action="tenant.limited", subject="limits", **changed)
         changes.record("tenant", tenant=tenant.pk)
 
 

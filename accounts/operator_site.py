@@ -12,7 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
@@ -43,6 +43,10 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold comes witho
     site_header = site_title = "flo2 operator"
     index_title = "Operator"
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._pages: list[tuple[str, str, View]] = []
+
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_staff)
 
@@ -61,6 +65,19 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold comes witho
 
         relaxed: View = csp(_POLICY)(run)
         return relaxed
+
+    def get_urls(self) -> list[Any]:
+        own = [path(place, self.admin_view(view), name=name) for place, name, view in self._pages]
+        return [*own, *super().get_urls()]
+
+    def page(self, place: str, name: str) -> Callable[[View], View]:
+        """Adds a page that shows no table: at `/admin/<place>`, named `admin:<name>`."""
+
+        def add(view: View) -> View:
+            self._pages.append((place, name, view))
+            return view
+
+        return add
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """There is one way to log in, with its rate limits and second step."""
@@ -91,6 +108,8 @@ _MENU: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Tenants", "admin:accounts_tenant_changelist", "apartment"),
         ("Users", "admin:accounts_user_changelist", "person"),
         ("Audit list", "admin:accounts_auditevent_changelist", "history"),
+        ("Operators’ audit list", "admin:accounts_operatorevent_changelist", "policy"),
+        ("Visits of operators", "admin:accounts_impersonation_changelist", "visibility"),
     ),
     "Keys": (
         ("Gateway keys", "admin:accounts_gatewaykey_changelist", "key"),
@@ -117,6 +136,12 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for group, items in _MENU.items()
     ]
+
+
+def visit(request: HttpRequest) -> list[str] | None:
+    """What the header says while the operator looks at a tenant's pages."""
+    row = getattr(request, "impersonation", None)
+    return [f"Looking at {row.tenant.name}, read only", "danger"] if row else None
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc]

@@ -18,13 +18,15 @@ from django.http.cookie import parse_cookie
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts import members
+from accounts import impersonation, members
+from accounts.impersonation import SESSION_KEY
 from accounts.models import Membership, User
 from accounts.models.gateway_key import Mode
 from accounts.roles import Right, has_right
 from accounts.tenancy import tenant_scope
 from billing import feed, records
 from billing.feed import CallsBooked
+from dashboard import impersonating
 from dashboard.forms.calls import of_tenant
 
 log = logging.getLogger(__name__)
@@ -108,6 +110,9 @@ def membership_of(session: str, tenant: str) -> Membership | None:
     user = get_user(request)
     if not isinstance(user, User) or not user.is_active:
         return None
+    visit = impersonation.current(request.session.get(SESSION_KEY), user, timezone.now())
+    if visit:
+        return impersonating.membership_of(visit, user) if str(visit.tenant_id) == tenant else None
     theirs = [one for one in members.of_user(user) if str(one.tenant_id) == tenant]
     return theirs[0] if theirs and has_right(theirs[0].role, Right.VIEW) else None
 

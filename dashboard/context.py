@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.models.gateway_key import Mode
-from dashboard import navigation
+from dashboard import impersonating, navigation
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -15,6 +15,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "signup": settings.FLO2_SIGNUP,
         "signup_is_open": settings.FLO2_SIGNUP == "open",
         "operator_mail": _operator_mail(),
+        "impersonation": impersonating.of(request),
         "demo": settings.FLO2_DEMO,
         "mail_is_sent": bool(settings.EMAIL_CONFIG),
     }

@@ -1,6 +1,7 @@
 """Who may see a page, and whose rows it sees."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from accounts.models import Membership, Tenant, User
 from accounts.models.gateway_key import Mode
 from accounts.roles import Right, has_right
 from accounts.tenancy import tenant_scope
+from dashboard import impersonating
 
 TENANT, MODE = "tenant", "mode"  # what the session remembers
 
@@ -52,7 +54,8 @@ def tenant_page(right: Right, *, scoped: bool = True) -> Callable[[View], View]:
                 return render(request, "dashboard/no_tenant.html", status=404)
             if not has_right(theirs.membership.role, right):
                 raise PermissionDenied(str(RoleNotAllowed()))
-            response = _answer(view, theirs, args, kwargs, scoped=scoped)
+            with impersonating.read_only() if impersonating.of(request) else nullcontext():
+                response = _answer(view, theirs, args, kwargs, scoped=scoped)
             if not response.has_header("Cache-Control"):
                 patch_cache_control(response, private=True, no_cache=True)
             return response
@@ -71,7 +74,8 @@ def _to_login(request: HttpRequest) -> HttpResponse:
 
 def _admit(request: HttpRequest, user: User) -> TenantRequest | None:
     """The request with its tenant; None for a user who belongs to none."""
-    memberships = members.of_user(user)
+    visit = impersonating.of(request)
+    memberships = [impersonating.membership_of(visit, user)] if visit else members.of_user(user)
     membership = members.chosen(memberships, request.session.get(TENANT))
     if membership is None:
         return None

@@ -50,6 +50,7 @@ TIMETABLE: dict[str, dict[str, Any]] = {
     "send budget alerts": {"task": "billing.tasks.send_budget_alerts", "schedule": 20.0},
     "release dead leases": {"task": "billing.tasks.release_dead_leases", "schedule": 60.0},
     "erase deleted tenants": {"task": "accounts.tasks.erase_deleted_tenants", "schedule": 300.0},
+    "end impersonations": {"task": "accounts.tasks.end_impersonations", "schedule": 60.0},
     "judge waiting samples": {"task": "routing.tasks.judge_waiting_samples", "schedule": 5.0},
     "guard experiments": {"task": "routing.tasks.guard_experiments", "schedule": 60.0},
     "forget expired answers": {

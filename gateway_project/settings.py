@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "dashboard.idle.IdleMiddleware",
+    "dashboard.impersonating.ImpersonationMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
@@ -230,6 +231,7 @@ UNFOLD = {
     "SITE_HEADER": "flo2 operator",
     "SITE_URL": "/",
     "SIDEBAR": {"navigation": "accounts.operator_site.menu"},
+    "ENVIRONMENT": "accounts.operator_site.visit",
     "COLORS": {
         "primary": {
             "50": "#f6f9e6", "100": "#edf3cf", "200": "#dcea9f", "300": "#c4dc61",

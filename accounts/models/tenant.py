@@ -17,6 +17,10 @@ class Tenant(models.Model):
     sealed_data_key = models.BinaryField(editable=False)
     first_keys_shown_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_live_call_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The operator's limits; none where there is no number.
+    most_keys = models.PositiveIntegerField(null=True, blank=True)
+    most_members = models.PositiveIntegerField(null=True, blank=True)
+    key_requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     deleting_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:

@@ -183,9 +183,22 @@ def test_a_suspended_tenant_is_recognised_and_refused_until_it_is_restored(
     with pytest.raises(TenantSuspended):
         callers.admit(recognised(text), address="", now_epoch=0)
     assert callers.recognise_cached(bystander) is warm
-    members.restore(tenant, actor=audit.SYSTEM)
+    members.restore(tenant, reason="sorted out", actor=audit.SYSTEM)
     fresh.poll()
     callers.admit(recognised(text), address="", now_epoch=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_the_keys_limit_and_the_operators_the_lower_one_holds(fresh: changes.Feed) -> None:
+    tenant = TenantFactory.create()
+    keys = [issue_gateway_key(tenant, requests_per_minute=most).text for most in (5, 9, None)]
+    before = [recognised(key.reveal()).requests_per_minute for key in keys]
+
+    members.set_limits(tenant, {"key_requests_per_minute": 7}, actor=audit.SYSTEM)
+    fresh.poll()
+
+    assert before == [5, 9, None]
+    assert [recognised(key.reveal()).requests_per_minute for key in keys] == [5, 7, 7]
 
 
 @pytest.mark.django_db(transaction=True)

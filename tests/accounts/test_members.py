@@ -55,7 +55,7 @@ def test_a_suspension_is_kept_announced_and_audited_and_can_be_lifted() -> None:
     tenant, user = TenantFactory.create(), UserFactory.create(email="op@example.org")
     members.suspend(tenant, reason="spam", actor=audit.operator(user), now=NOW)
     suspended = Tenant.objects.get(pk=tenant.pk)
-    members.restore(tenant, actor=audit.operator(user))
+    members.restore(tenant, reason="sorted out", actor=audit.operator(user))
     restored = Tenant.objects.get(pk=tenant.pk)
 
     assert (suspended.is_suspended, suspended.suspended_at) == (True, NOW)
@@ -65,7 +65,7 @@ def test_a_suspension_is_kept_announced_and_audited_and_can_be_lifted() -> None:
         events = AuditEvent.objects.for_tenant(tenant).order_by("number")
         assert [(event.actor, event.action, event.subject) for event in events] == [
             ("operator: op@example.org", "tenant.suspended", "spam"),
-            ("operator: op@example.org", "tenant.restored", ""),
+            ("operator: op@example.org", "tenant.restored", "sorted out"),
         ]
     assert [(c.kind, c.tenant) for c in Change.objects.all()] == [("tenant", tenant.pk)] * 2
 

@@ -11,11 +11,19 @@ APPS = ("accounts", "billing", "routing", "dashboard", "gateway_project")
 CALL_SITES = {
     "accounts/callers.py": {"_load": 1},  # a key is known before its tenant is
     "accounts/deletion.py": {"_forget_people": 1},  # who belongs elsewhere keeps their login
+    "accounts/impersonation.py": {  # an operator's, who belongs to no tenant
+        "start": 1,
+        "current": 1,
+        "end": 1,
+        "end_overdue": 1,
+    },
+    "accounts/installation.py": {"decide_signup": 1},  # the operator's
     "accounts/invitations.py": {"find": 1, "accept": 1},  # its receiver has no tenant yet
     "accounts/master_keys.py": {"rewrap": 1, "_batches": 1},  # the operator's
     "accounts/members.py": {
         "of_user": 1,  # login: the tenants of a person
         "_save_suspension": 1,  # the operator's
+        "set_limits": 1,  # the operator's
         "tenant_ids": 1,  # for tasks that go through all tenants
     },
     "accounts/operator_site.py": {"run": 1},  # operators look after all tenants

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.utils import timezone
 
@@ -145,3 +146,15 @@ def log_in(client: Client) -> LogIn:
 def owner(world: World, log_in: LogIn) -> Client:
     """A browser in which the tenant's owner is logged in."""
     return log_in(world.owner)
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    user: User = UserFactory.create(email="ops@example.org", is_staff=True, is_superuser=True)
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
+    return user
+
+
+@pytest.fixture
+def browser(operator: User, log_in: LogIn) -> Client:
+    return log_in(operator)

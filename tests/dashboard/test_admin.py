@@ -4,10 +4,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from allauth.mfa.models import Authenticator
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import AuditEvent, ProviderKey, Tenant, User
+from accounts import gateway_keys, invitations, operator_audit
+from accounts.audit import SYSTEM
+from accounts.errors import Conflict
+from accounts.gateway_keys import KeyTerms
+from accounts.models import AuditEvent, OperatorEvent, ProviderKey, Tenant
 from accounts.operator_site import site
 from accounts.tenancy import tenant_scope
 from billing import pricing, rollups
@@ -17,18 +21,6 @@ from tests.dashboard.reading import text
 from tests.factories.accounts import UserFactory
 
 TENANTS = "/admin/accounts/tenant/"
-
-
-@pytest.fixture
-def operator(db: None) -> User:
-    user: User = UserFactory.create(email="ops@example.org", is_staff=True, is_superuser=True)
-    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
-    return user
-
-
-@pytest.fixture
-def browser(operator: User, log_in: LogIn) -> Client:
-    return log_in(operator)
 
 
 def lists() -> list[str]:
@@ -105,17 +97,45 @@ def test_a_tenant_is_suspended_with_a_reason_and_restored(browser: Client, world
     assert world.tenant.suspended_reason == "abuse"
 
     assert "abuse" in text(browser.get(f"{path}/restore/"))
-    browser.post(f"{path}/restore/")
+    assert "This field is required" in text(browser.post(f"{path}/restore/", {"reason": ""}))
+    browser.post(f"{path}/restore/", {"reason": "sorted out"})
     world.tenant.refresh_from_db()
     assert not world.tenant.is_suspended
 
     with tenant_scope(world.tenant.pk):
         events = AuditEvent.objects.for_tenant(world.tenant).order_by("number")
-        acts = [(e.actor, e.action) for e in events if e.action.startswith("tenant.")]
+        acts = [(e.actor, e.action, e.subject) for e in events if e.action.startswith("tenant.")]
     assert acts == [
-        ("operator: ops@example.org", "tenant.suspended"),
-        ("operator: ops@example.org", "tenant.restored"),
+        ("operator: ops@example.org", "tenant.suspended", "abuse"),
+        ("operator: ops@example.org", "tenant.restored", "sorted out"),
     ]
+    own = OperatorEvent.objects.order_by("number")
+    assert [(e.actor, e.action, e.subject) for e in own] == acts
+    assert own[0].details["of_tenant"]["name"] == "Acme"
+    assert operator_audit.first_broken() is None
+
+
+def test_limits_of_the_operator_bind_the_tenant(browser: Client, world: World) -> None:
+    path = f"{TENANTS}{world.tenant.pk}/limits/"
+    given = {"most_keys": "1", "most_members": "5", "key_requests_per_minute": "7"}
+
+    assert "greater than or equal to 1" in text(browser.post(path, {**given, "most_keys": "0"}))
+    browser.post(path, given)
+
+    assert "1 keys, 5 members, 7 requests/min" in text(browser.get(TENANTS))
+    tenant = Tenant.objects.get(pk=world.tenant.pk)
+    with tenant_scope(tenant.pk):
+        with pytest.raises(Conflict, match="allows 1 gateway key here"):
+            gateway_keys.issue(tenant, KeyTerms(name="Second", mode="test"), actor=SYSTEM)
+        with pytest.raises(Conflict, match="allows 5 members here"):
+            invitations.invite(
+                tenant, email="six@example.org", role="viewer", actor=SYSTEM, now=timezone.now()
+            )
+        event = AuditEvent.objects.for_tenant(tenant).first()
+    assert event is not None
+    assert (event.action, event.details["most_keys"]) == ("tenant.limited", 1)
+    browser.post(path, {})
+    assert Tenant.objects.get(pk=world.tenant.pk).most_keys is None
 
 
 def test_a_price_of_the_operator_is_added_and_never_changed(
