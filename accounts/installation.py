@@ -12,7 +12,11 @@ SIGNUP = ("open", "invite", "closed")
 
 def signup() -> str:
     """Who may sign up: as an operator has decided, else as FLO2_SIGNUP says."""
-    return decided_signup() or str(settings.FLO2_SIGNUP)
+    return decided_signup() or by_environment()
+
+
+def by_environment() -> str:
+    return str(settings.FLO2_SIGNUP)
 
 
 def decided_signup() -> str:

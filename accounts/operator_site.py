@@ -111,6 +111,11 @@ _MENU: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Operators’ audit list", "admin:accounts_operatorevent_changelist", "policy"),
         ("Visits of operators", "admin:accounts_impersonation_changelist", "visibility"),
     ),
+    "Installation": (
+        ("Health", "admin:health", "monitor_heart"),
+        ("Announcements", "admin:dashboard_announcement_changelist", "campaign"),
+        ("Sign-up", "admin:signup", "person_add"),
+    ),
     "Keys": (
         ("Gateway keys", "admin:accounts_gatewaykey_changelist", "key"),
         ("Provider keys", "admin:accounts_providerkey_changelist", "power"),

@@ -3,14 +3,13 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import invitations, members, signup
+from accounts import installation, invitations, members, signup
 from accounts.errors import NotFound
 from accounts.models import Invitation, User
 from accounts.roles import Right, has_right
@@ -21,13 +20,12 @@ INVITATION = "invitation"  # the token of the session's last opened invitation
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth comes without types
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """For all, or for people with an invitation; `closed` is closed for them, too."""
-        if settings.FLO2_SIGNUP == "invite":
-            return _invitation(request) is not None
-        return bool(settings.FLO2_SIGNUP == "open")
+        mode = installation.signup()
+        return _invitation(request) is not None if mode == "invite" else mode == "open"
 
     def clean_email(self, email: str) -> str:
         """Where sign-up needs an invitation, it is for its receiver and nobody else."""
-        if settings.FLO2_SIGNUP == "invite":
+        if installation.signup() == "invite":
             invited = _invitation(self.request)
             if invited and not invitations.is_for(invited, email):
                 raise ValidationError(f"The invitation is for {invited.email}.")

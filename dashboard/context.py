@@ -1,19 +1,24 @@
 """What every template may use."""
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
+from accounts import installation
+from accounts.models import User
 from accounts.models.gateway_key import Mode
-from dashboard import impersonating, navigation
+from dashboard import announcements, impersonating, navigation
+from dashboard.models import Announcement
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """The menu and the mode switch for members of a tenant; for all: who may sign up."""
     shared = {
-        "signup": settings.FLO2_SIGNUP,
-        "signup_is_open": settings.FLO2_SIGNUP == "open",
+        "signup": SimpleLazyObject(installation.signup),
         "operator_mail": _operator_mail(),
         "impersonation": impersonating.of(request),
         "demo": settings.FLO2_DEMO,
@@ -31,8 +36,13 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "modes": [(mode.value, mode.label) for mode in (Mode.TEST, Mode.LIVE)],
         "tenant": membership.tenant,
         "membership": membership,
+        "announcements": SimpleLazyObject(partial(_announcements, request)),
         "memberships": getattr(request, "memberships", []),
     }
+
+
+def _announcements(request: HttpRequest) -> list[Announcement]:
+    return announcements.for_user(cast("User", request.user), timezone.now())
 
 
 def _operator_mail() -> str:

@@ -8,6 +8,7 @@ from django.http import HttpResponseBase
 from accounts.roles import Right, has_right
 from dashboard.decorators import tenant_page
 from dashboard.pages import (
+    announcements,
     audit,
     budgets,
     cache,
@@ -79,6 +80,8 @@ PAGES = (
          view=overview.checklist),
     Page(path="dashboard/switch/", name="switch", title="Switch tenant", right=VIEW,
          view=switch.switch),
+    Page(path="dashboard/announcements/dismiss/", name="announcement_dismiss",
+         title="Dismiss an announcement", right=VIEW, view=announcements.dismiss),
     Page(path="dashboard/calls/", name="calls", title="Calls", right=VIEW,
          view=calls.calls, group=OBSERVE, icon="calls"),
     Page(path="dashboard/calls/export/", name="calls_export", title="Calls as CSV", right=VIEW,

@@ -8,13 +8,15 @@ from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import worker_init
+from celery.signals import task_postrun, task_prerun, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 
 from django.conf import settings
+from django.utils import timezone
 
 from gateway_project import lifeline
+from gateway_project.timetable import TIMETABLE
 
 
 def _broker() -> dict[str, Any]:
@@ -37,31 +39,6 @@ def _broker() -> dict[str, Any]:
         },
     }
 
-
-TIMETABLE: dict[str, dict[str, Any]] = {
-    "add up spend": {"task": "billing.tasks.add_up_spend", "schedule": 20.0},
-    "settle overdue calls": {"task": "billing.tasks.settle_overdue_calls", "schedule": 60.0},
-    "forget old changes": {"task": "billing.tasks.forget_old_changes", "schedule": 3600.0},
-    "forget shipped journals": {
-        "task": "billing.tasks.forget_shipped_journals",
-        "schedule": 3600.0,
-    },
-    "keep call tables": {"task": "billing.tasks.keep_call_tables", "schedule": 6 * 3600.0},
-    "send budget alerts": {"task": "billing.tasks.send_budget_alerts", "schedule": 20.0},
-    "release dead leases": {"task": "billing.tasks.release_dead_leases", "schedule": 60.0},
-    "erase deleted tenants": {"task": "accounts.tasks.erase_deleted_tenants", "schedule": 300.0},
-    "end impersonations": {"task": "accounts.tasks.end_impersonations", "schedule": 60.0},
-    "judge waiting samples": {"task": "routing.tasks.judge_waiting_samples", "schedule": 5.0},
-    "guard experiments": {"task": "routing.tasks.guard_experiments", "schedule": 60.0},
-    "forget expired answers": {
-        "task": "routing.tasks.forget_expired_answers",
-        "schedule": 600.0,
-    },
-    "check provider keys again": {
-        "task": "routing.tasks.check_unverified_keys",
-        "schedule": 300.0,
-    },
-}
 
 # In a container the worker may well be root; what it warns of (pickle) is not accepted here.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -89,3 +66,19 @@ app.autodiscover_tasks(["accounts", "billing", "routing"])
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _stop_with_the_supervisor(**_: Any) -> None:
     lifeline.hold(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def _note_start(task: Any = None, **_: Any) -> None:
+    # Models can be imported when a worker runs, not when this module is.
+    from billing import task_runs
+
+    task_runs.began(task.name, now=timezone.now())
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _note_end(task: Any = None, state: str | None = None, retval: Any = None, **_: Any) -> None:
+    from billing import task_runs
+
+    error = retval if state == "FAILURE" and isinstance(retval, BaseException) else None
+    task_runs.ended(task.name, now=timezone.now(), error=error)

@@ -7,6 +7,7 @@ from billing.models.kept_calls import KeptCalls
 from billing.models.price_override import OperatorPrice, PriceOverride
 from billing.models.spend import SpendDay, SpendDelta, SpendHour
 from billing.models.task_lease import TaskLease
+from billing.models.task_run import TaskRun
 
 __all__ = [
     "Attempt",
@@ -25,4 +26,5 @@ __all__ = [
     "SpendDelta",
     "SpendHour",
     "TaskLease",
+    "TaskRun",
 ]

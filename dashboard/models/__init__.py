@@ -1,3 +1,4 @@
+from dashboard.models.announcement import Announcement, Dismissal
 from dashboard.models.saved_view import SavedView
 
-__all__ = ["SavedView"]
+__all__ = ["Announcement", "Dismissal", "SavedView"]

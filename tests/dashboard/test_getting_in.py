@@ -9,7 +9,7 @@ from django.core import mail
 from django.test import Client
 
 from accounts import members
-from accounts.models import User
+from accounts.models import OperatorEvent, User
 from accounts.roles import Role
 from tests.dashboard.conftest import LogIn, World
 from tests.dashboard.reading import text
@@ -78,6 +78,33 @@ def test_a_closed_door_says_whom_to_ask(who: str, says: str, client: Client, set
     assert "Ask the operator: ops@example.org" in text(answer)
     assert client.post(SIGN_UP, FORM).status_code == 200
     assert not User.objects.exists()
+
+
+def test_what_the_operator_decides_holds_in_place_of_the_environment(
+    client: Client, browser: Client, world: World, settings: Any
+) -> None:
+    visitor, decide = Client(), "/admin/signup/"
+    assert "As FLO2_SIGNUP says: open" in text(browser.get(decide))
+
+    for mode, says in {
+        "closed": "Sign-up is closed", "invite": "By invitation only", "open": "Get your key",
+        "": "Get your key",
+    }.items():  # fmt: skip
+        browser.post(decide, {"signup": mode})
+        assert says in text(visitor.get(SIGN_UP)) or mode in {"open", ""}
+        assert ("Get a key" in text(visitor.get(LOG_IN))) == (mode in {"open", ""})
+        visitor.post(SIGN_UP, {**FORM, "email": f"m-{mode}@example.org"})
+        made = User.objects.filter(email=f"m-{mode}@example.org").exists()
+        assert made == (mode in {"open", ""}), mode
+        visitor = Client()
+
+    settings.FLO2_SIGNUP = "closed"
+    assert "Sign-up is closed" in text(visitor.get(SIGN_UP))
+    events = OperatorEvent.objects.filter(action="signup.changed").order_by("number")
+    assert [event.subject for event in events] == [
+        "closed", "invite", "open", "as the environment says",
+    ]  # fmt: skip
+    assert browser.post(decide, {"signup": "whatever"}).status_code == 200
 
 
 @pytest.mark.django_db
