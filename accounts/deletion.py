@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 CALLS_END_WITHIN = timedelta(minutes=30)  # deadlines of calls, and those who settle them late
 PORTION = 1000  # rows in one transaction
+ERASED_WITHIN = timedelta(hours=1)
 
 
 def begin(tenant: Tenant, *, actor: audit.Actor, now: datetime) -> None:

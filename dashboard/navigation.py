@@ -168,6 +168,8 @@ PAGES = (
          view=settings.settings, group=ACCOUNT, icon="settings"),
     Page(path="dashboard/settings/sessions/", name="sessions_end", title="End other sessions",
          right=VIEW, view=settings.end_sessions),
+    Page(path="dashboard/settings/export/", name="account_export", title="Export the account",
+         right=Right.MANAGE_TENANT, view=settings.export_account),
     Page(path="dashboard/settings/delete/", name="tenant_delete", title="Delete the account",
          right=Right.OWN, view=settings.delete),
     Page(path="dashboard/audit/", name="audit", title="Audit", right=Right.MANAGE_TENANT,

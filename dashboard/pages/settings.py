@@ -4,13 +4,13 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import deletion, members
+from accounts import deletion, export, members
 from accounts.errors import RoleNotAllowed
 from accounts.models import GatewayKey, Membership, ProviderKey, User
 from accounts.roles import Right, has_right
@@ -30,6 +30,7 @@ def settings(request: TenantRequest) -> HttpResponse:
             return redirect("settings")
     context = {
         "form": form if may_manage else None,
+        "may_export": may_manage,
         "may_delete": has_right(request.membership.role, Right.OWN),
     }
     status = 422 if form.errors else 200
@@ -44,6 +45,22 @@ def end_sessions(request: TenantRequest) -> HttpResponse:
     update_session_auth_hash(request, user)
     messages.success(request, "All other sessions have ended.")
     return redirect("settings")
+
+
+@require_POST
+def export_account(request: TenantRequest) -> HttpResponseBase:
+    """Everything but secrets as one file, sent while it is read."""
+    now = timezone.now()
+    export.note(request.tenant, actor=request.actor)
+    name = export.file_name(request.tenant, now)
+    return StreamingHttpResponse(
+        export.lines(request.tenant.pk, now=now),
+        content_type=export.CONTENT_TYPE,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @sensitive_post_parameters("password")

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from routing.api.manage import (
+    account,
     audit,
     budgets,
     calls,
@@ -59,6 +60,8 @@ urlpatterns = [
     path("reports/what-if", reports.WhatIf.as_view()),
     path("reports/reprice", reports.Reprice.as_view()),
     path("audit", audit.Audit.as_view()),
+    path("account/export", account.ExportAccount.as_view()),
+    path("account/delete", account.DeleteAccount.as_view()),
     path("invoices", invoices.Invoices.as_view()),
     path("invoices/<str:invoice>", invoices.InvoiceDetail.as_view()),
 ]

@@ -36,6 +36,7 @@ class Manager:
     tenant: Tenant
     role: str
     actor: Actor
+    key: ManagementKey | None = None  # none: by session
 
     def must(self, right: Right) -> None:
         """Raises RoleNotAllowed."""
@@ -75,7 +76,7 @@ class ManagementAuthentication(BaseAuthentication):
             key = rows.filter(digest__in=digests, revoked_at=None).first()
         if key is None:
             raise InvalidApiKey("This is not a management key of this gateway.")
-        return Manager(key.tenant, "admin", Actor(f"management key …{key.last4}"))
+        return Manager(key.tenant, "admin", Actor(f"management key …{key.last4}"), key)
 
     def _check_csrf(self, request: Request) -> None:
         check = CsrfViewMiddleware(lambda _: None)  # type: ignore[arg-type]
