@@ -68,9 +68,10 @@ async def relay(story: Story, opened: OpenStream, out: Outlet) -> None:
     events = opened.relay
     try:
         out.write(opened.first)
-        if not events.is_done:
-            await opened.connection.pour(partial(_pass_on, opened, out))
-        out.write(events.end())
+        if not opened.is_over:
+            if not events.is_done:
+                await opened.connection.pour(partial(_pass_on, opened, out))
+            out.write(events.end())
         answered = opened.answered()
         settled = settlement.succeed(story, answered, finish_reason=events.finish_reason)
         passing.keep_stream(story.keep, events, settled)
@@ -123,7 +124,8 @@ def _hold(opened: OpenStream, out: Outlet) -> None:
 
     async def go_on() -> None:
         await out.drained()
-        opened.connection.resume()
+        if opened.ended is None:  # else the connection may be busy with another call
+            opened.connection.resume()
 
     task = asyncio.ensure_future(go_on())
     _tasks.add(task)

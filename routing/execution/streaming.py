@@ -29,6 +29,7 @@ class OpenStream(msgspec.Struct, eq=False):
     connection: Connection
     relay: Relay
     first: bytes  # what may be passed on already
+    is_over: bool = False  # that was all: nothing is left to be poured
     ended: AttemptEnded | None = None
 
     @property
@@ -108,20 +109,21 @@ async def _until_content(attempt: Attempt, connection: Connection) -> OpenStream
     collector = story.thoughts.collector(story.caller.tenant_id, signer)
     relay = dialects.relay(story.chat, candidate.offer, story.body_id, collector.see)
     relay = passing.recorded(story.keep, relay, candidate.offer)
-    passed = []
+    passed, is_over = [], False
     try:
-        while not (relay.has_content or relay.is_done):
+        while not (relay.has_content or relay.is_done or is_over):
             block = await connection.more()
-            if not block:
-                passed.append(relay.end())
-                break
-            if block is not SILENCE:
+            is_over = not block
+            if block and block is not SILENCE:
                 passed.append(relay.feed(block))
+        if is_over or not relay.has_content:
+            is_over = True
+            passed.append(relay.end())
     except (StreamFailed, EventTooLong) as problem:
         connection.close()
         return attempt.fail(of_problem(problem))
     attempt.first_token = time.monotonic()
-    opened = OpenStream(attempt, connection, relay, b"".join(passed))
+    opened = OpenStream(attempt, connection, relay, b"".join(passed), is_over)
     if opened.is_empty:
         connection.begin()
         opened.answered()

@@ -176,7 +176,11 @@ class Connection(asyncio.Protocol):
         `sink` is called by the transport itself, without a turn of the loop in between. After 15
         seconds of silence it gets SILENCE. Raises Trouble, and whatever `sink` raises.
         """
+        if self not in self._pool.busy and not self._trouble:
+            raise RuntimeError("the exchange is over: what comes now is another one's answer")
         self._sink = sink
+        if self._paused:  # more had come than is kept for one who does not read yet
+            self._resume()
         if self._chunks:
             self._give()
         if self.is_done:
@@ -188,11 +192,15 @@ class Connection(asyncio.Protocol):
 
     def _give(self) -> None:
         """The bytes that have come, to the sink."""
-        if self._sink is None:
-            return
         block = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._size = 0
+        self._hand(block)
+
+    def _hand(self, block: bytes) -> None:
+        """A block or SILENCE, to the sink, if there still is one."""
+        if self._sink is None:
+            return
         try:
             wants_more = self._sink(block)
         except Exception as problem:  # noqa: BLE001  raised where `pour` was called
@@ -225,6 +233,8 @@ class Connection(asyncio.Protocol):
         """End of the exchange: back to the pool if the answer is complete, else closed."""
         self._pool.busy.discard(self)
         if self.is_done and self.keeps_alive and self._transport and not self._trouble:
+            if self._paused:  # for a reader who is still busy with the last of it
+                self._resume()
             self._pool.keep(self)
         else:
             self.close()
@@ -257,7 +267,7 @@ class Connection(asyncio.Protocol):
         if self.has_begun and self._is_streamed and now - self.quiet_since >= SIGN_SECONDS:
             self.quiet_since = now
             if self._sink is not None:
-                self._sink(SILENCE)
+                self._hand(SILENCE)
             else:
                 self._wake()
 
@@ -334,7 +344,7 @@ class Connection(asyncio.Protocol):
         if not self._is_streamed:
             if self._size > self._limits.body_bytes:
                 raise Malformed(f"a body of more than {self._limits.body_bytes // 2**20} MB")
-        elif self._size > BUFFERED_BYTES:
+        elif self._size > BUFFERED_BYTES and self._sink is None:  # a sink pauses by itself
             self.pause()
 
     def on_message_complete(self) -> None:

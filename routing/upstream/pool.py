@@ -88,13 +88,18 @@ class Pool:
         raise refused or OSError("the name has no address")
 
     def _tick(self) -> None:
+        """Look around, again and again: without it no silence would ever end."""
+        try:
+            self._look_around(time.monotonic())
+        finally:
+            self._ticker = self.loop.call_later(TICK_SECONDS, self._tick)
+
+    def _look_around(self, now: float) -> None:
         """Fail the exchanges that have been silent for too long; drop old idle connections."""
-        now = time.monotonic()
         for connection in [c for c in self.busy if c.deadline < now]:
             connection.fail(TimedOut("the provider was silent for too long"))
-        for connection in self.busy:
+        for connection in list(self.busy):  # who is given a sign may end its exchange
             connection.give_sign(now)
         for connections in self._idle.values():
             while connections and now - connections[0].idle_since > IDLE_SECONDS:
                 connections.pop(0).close()
-        self._ticker = self.loop.call_later(TICK_SECONDS, self._tick)
