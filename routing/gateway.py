@@ -46,9 +46,16 @@ class WholeAnswer(msgspec.Struct, frozen=True, eq=False, gc=False):
     told: Told
 
 
+async def _nothing() -> None:
+    """What there is to do about a stream that is no call of its own."""
+
+
 class StreamedAnswer(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A stream that has begun: it is poured, or left, once."""
+
     pour: Pour  # writes the stream, to its end
     told: Told
+    leave: Callable[[], Awaitable[None]] = _nothing  # ends it unheard: its caller is gone
 
 
 class FailedAnswer(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -70,7 +77,7 @@ async def chat(asked: Asked) -> Answer:
         return _replayed(begun)
     story, plan = begun
     work = _stream(story, plan) if asked.chat.stream else _whole(asked, story, plan)
-    return await passing.see_through(story.keep, work, _to_nobody)
+    return await passing.see_through(story.keep, work, _to_nobody, _left)
 
 
 async def _whole(asked: Asked, story: Story, plan: Plan) -> Answer:
@@ -105,7 +112,8 @@ async def _stream(story: Story, plan: Plan) -> Answer:
         await asyncio.wait({walk}, timeout=COMMIT_SECONDS)
         if not walk.done():
             pour = partial(relaying.pending, story, walk)
-            return StreamedAnswer(_listened(story, pour), _told_too_early(story))
+            leave = partial(relaying.leave_pending, story, walk)
+            return StreamedAnswer(_listened(story, pour), _told_too_early(story), leave)
         opened = walk.result()
     except GatewayError as error:
         return FailedAnswer(error, _told_at_end(story, settlement.end_with(story, error)))
@@ -114,7 +122,8 @@ async def _stream(story: Story, plan: Plan) -> Answer:
         settlement.end_with(story, error)
         raise
     pour = partial(relaying.relay, story, opened)
-    return StreamedAnswer(_listened(story, pour), _told_at_start(story, opened))
+    leave = partial(relaying.leave, story, opened)
+    return StreamedAnswer(_listened(story, pour), _told_at_start(story, opened), leave)
 
 
 def _listened(story: Story, pour: Pour) -> Pour:
@@ -142,6 +151,12 @@ async def _to_nobody(answer: Answer) -> None:
     """Go on with a stream whose caller has left."""
     if isinstance(answer, StreamedAnswer):
         await answer.pour(Nobody())
+
+
+async def _left(answer: Answer) -> None:
+    """End an answer whose caller has left, and that nobody else waits for."""
+    if isinstance(answer, StreamedAnswer):
+        await answer.leave()
 
 
 def _cache(story: Story) -> str:

@@ -86,12 +86,23 @@ async def relay(story: Story, opened: OpenStream, out: Outlet) -> None:
         out.write(_error_event(story, error))
         settlement.end_with(story, error)
     except BaseException as error:  # the caller left
-        if opened.ended is None:
-            opened.left()
+        opened.left()
         settlement.end_with(story, error)
         raise
     else:
         out.write(events.close(answered.usage, settled.cost))
+
+
+async def leave_pending(story: Story, walk: "asyncio.Task[OpenStream]") -> None:
+    """The caller left before the stream was begun, or just when it was."""
+    await call_off(walk)
+    settlement.end_with(story, asyncio.CancelledError())
+
+
+async def leave(story: Story, opened: OpenStream) -> None:
+    """The caller left before anything was passed on."""
+    opened.left()
+    settlement.end_with(story, asyncio.CancelledError())
 
 
 def _pass_on(opened: OpenStream, out: Outlet, block: bytes) -> bool:

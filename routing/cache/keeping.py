@@ -38,6 +38,7 @@ KEEP_SECONDS = 5.0
 WAIT_SECONDS = 30.0  # for a twin
 POLL_SECONDS = 0.1  # while another process gets the answer
 HEARTBEAT_SECONDS = 10.0
+OVERDUE_SECONDS = 5.0  # after the end of its call a flight is lost, whatever became of it
 
 _AWAY = (DatabaseError, RedisError, TimeoutError, OSError)
 T = TypeVar("T")
@@ -66,9 +67,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
 class Flight:
     """One call that gets an answer, and those who wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, lasts_s: float) -> None:
         self.landed: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
         self.followers = 0
+        self._overdue_at = time.monotonic() + lasts_s + OVERDUE_SECONDS
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its call must have ended long ago: nobody is to wait for it."""
+        return time.monotonic() > self._overdue_at
 
     def land(self, entry: Entry | None) -> None:
         if not self.landed.done():
@@ -115,12 +122,16 @@ class Cache:
         if not isinstance(keep, Keep):
             return None
         flight = self.flights.get(keep.place)
+        if flight and flight.is_overdue:
+            log.error("a call of the response cache never ended")
+            flight.land(None)
+            flight = None
         if flight and asked.reads:
             entry = await _followed(flight, wanted.seconds_left)
             return Hit(entry) if entry else keep
         if flight:
             return keep
-        keep.lead()
+        keep.lead(wanted.seconds_left)
         if not asked.reads:
             return keep
         try:
@@ -233,9 +244,9 @@ class Keep:
         caller = self._caller
         return caller.may_use(entry.model) or caller.may_use(f"{entry.provider}/{entry.model}")
 
-    def lead(self) -> None:
-        """Others may wait for this call."""
-        self._flight = self._cache.flights[self.place] = Flight()
+    def lead(self, lasts_s: float) -> None:
+        """Others may wait for this call, which ends within so many seconds."""
+        self._flight = self._cache.flights[self.place] = Flight(lasts_s)
 
     def claimed(self) -> None:
         """Other processes wait for this call, as long as its heart beats."""

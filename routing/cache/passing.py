@@ -70,10 +70,12 @@ async def see_through(
     keep: Keep | None,
     work: Awaitable[T],
     alone: Callable[[T], Coroutine[Any, Any, None]] | None = None,
+    leave: Callable[[T], Coroutine[Any, Any, None]] | None = None,
 ) -> T:
     """Do the work of a call; a caller who leaves ends it only if nobody else waits for it.
 
-    `alone` goes on with what the work has brought, for those who wait.
+    `alone` goes on with what the work has brought, for those who wait; `leave` ends what it had
+    brought by then and nobody takes.
     """
     if keep is None:
         return await work
@@ -85,6 +87,8 @@ async def see_through(
         if not keep.has_followers:
             task.cancel()
             await asyncio.wait({task})
+            if leave and not task.cancelled() and task.exception() is None:
+                await leave(task.result())
         elif alone:
             keep.go_on(task, alone)
         raise

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from billing.facts import Role
+from billing.facts import AttemptEnded, Role
 from routing.execution.story import Story
 from routing.plan.candidates import Candidate
 from routing.upstream.failures import Failure, FailureKind
@@ -14,6 +14,9 @@ class Reply(Protocol):
 
     @property
     def is_empty(self) -> bool: ...
+
+    def left(self) -> AttemptEnded:
+        """Nobody takes it any more: what is still open of it is closed and booked."""
 
 
 A = TypeVar("A", bound=Reply)

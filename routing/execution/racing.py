@@ -57,14 +57,30 @@ class Heat(Generic[A]):
         done, _ = await asyncio.wait(
             self._lanes, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
-        return [(self._lanes.pop(task), task.result()) for task in done]
+        found = [
+            (task, task.result()) for task in done
+        ]  # or raise, and all are there to be stopped
+        return [(self._lanes.pop(task), result) for task, result in found]
 
     async def stop(self) -> None:
         """Call off whoever still runs; their connections are closed and their costs booked."""
+        running = []
         for task in self._lanes:
-            task.cancel()
-        if self._lanes:
-            await asyncio.wait(self._lanes, timeout=FAREWELL_SECONDS)
+            if task.done():
+                _leave(task)
+            elif task.cancel():
+                running.append(task)
+        if running:
+            await asyncio.wait(running, timeout=FAREWELL_SECONDS)
+
+
+def _leave(task: "asyncio.Task[A | Failure]") -> None:
+    """A lane has ended, and nobody takes what it has brought."""
+    if task.cancelled() or task.exception() is not None:
+        return
+    found = task.result()
+    if not isinstance(found, Failure):
+        found.left()
 
 
 async def first(chain: "Chain[A]") -> A | None:
@@ -75,10 +91,17 @@ async def first(chain: "Chain[A]") -> A | None:
     width = _payable(story, plan.candidates[: plan.race_width])
     story.is_raced = width > 1
     heat: Heat[A] = Heat()
+    found: A | None = None
     try:
-        return await (_race(heat, chain, width) if width > 1 else _hedge(heat, chain))
-    finally:
-        await heat.stop()
+        try:
+            found = await (_race(heat, chain, width) if width > 1 else _hedge(heat, chain))
+        finally:
+            await heat.stop()
+    except BaseException:
+        if found is not None:  # the caller left while the others were called off
+            found.left()
+        raise
+    return found
 
 
 async def _race(heat: Heat[A], chain: "Chain[A]", width: int) -> A | None:

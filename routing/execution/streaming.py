@@ -49,20 +49,20 @@ class OpenStream(msgspec.Struct, eq=False):
 
     def cut(self, failure: Failure) -> AttemptEnded:
         """The provider broke the stream off."""
-        self.connection.close()
-        self.ended = self.attempt.end("cut", self.consumed(), failure)
-        return self.ended
+        return self._closed("cut", failure)
 
     def lost(self) -> AttemptEnded:
         """Another attempt had something to say before."""
-        self.connection.close()
-        self.ended = self.attempt.end("lost", self.consumed())
-        return self.ended
+        return self._closed("lost")
 
     def left(self) -> AttemptEnded:
-        """The caller went away."""
-        self.connection.close()
-        self.ended = self.attempt.end("cancelled", self.consumed())
+        """The caller went away, or nobody takes it any more."""
+        return self._closed("cancelled")
+
+    def _closed(self, outcome: str, failure: Failure | None = None) -> AttemptEnded:
+        if self.ended is None:  # else the connection may be busy with another call
+            self.connection.close()
+            self.ended = self.attempt.end(outcome, self.consumed(), failure)
         return self.ended
 
     def consumed(self) -> Consumed:

@@ -27,6 +27,10 @@ class WholeReply(msgspec.Struct, frozen=True, eq=False, gc=False):
     def is_empty(self) -> bool:
         return self.reply.is_empty
 
+    def left(self) -> AttemptEnded:
+        """Nobody takes it any more; it is booked already."""
+        return self.ended
+
 
 async def run(story: Story, candidate: Candidate, number: int, role: Role) -> WholeReply | Failure:
     """Ask a candidate and book the attempt, whatever comes."""

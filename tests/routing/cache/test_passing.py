@@ -23,7 +23,7 @@ def keep_in(cache: Cache, number: int = 1) -> Keep:
     sealed = vault.new_data_key(tenant=TENANT, masters=masters)
     known = Known(TENANT, Settings(cache_enabled=True), sealed)
     keep = Keep(cache, known, (TENANT, bytes([number]) * 32), ttl_s=60, caller=caller(), policy="")
-    keep.lead()
+    keep.lead(60)
     return keep
 
 
@@ -104,6 +104,51 @@ def test_what_the_work_brings_is_gone_on_with() -> None:
         return poured
 
     assert asyncio.run(story()) == ["a stream"]
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_what_the_work_had_brought_when_its_caller_left_is_ended(turns: int) -> None:
+    async def story() -> list[str]:
+        cache, ended = Cache(Memory()), list[str]()
+        keep, may_end = keep_in(cache), asyncio.Event()
+
+        async def work() -> str:
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                ended.append("a stream")
+                raise
+            return "a stream"
+
+        async def leave(found: str) -> None:
+            ended.append(found)
+
+        call = asyncio.ensure_future(passing.see_through(keep, work(), leave=leave))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        may_end.set()
+        for _ in range(turns):  # the work has ended, and its caller does not know it yet
+            await asyncio.sleep(0)
+        is_late = call.done() or not call.cancel()
+        try:
+            await call
+        except asyncio.CancelledError:
+            assert not is_late
+        else:
+            ended.append("taken")
+        return ended
+
+    assert asyncio.run(story()) in (["a stream"], ["taken"])
+
+
+async def test_nobody_waits_for_a_flight_whose_call_is_long_over() -> None:
+    cache = Cache(Memory())
+    keep = keep_in(cache)
+    lost = cache.flights[keep.place]
+    assert not lost.is_overdue
+    lost._overdue_at = 0.0
+
+    assert lost.is_overdue
 
 
 def test_a_flight_that_lands_empty_sends_each_on_alone_and_frees_its_place() -> None:
