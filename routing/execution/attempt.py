@@ -135,7 +135,7 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
             reported_cost=consumed.reported_cost,
         )
         story.books.attempt_ended(fact)
-        if self._is_telling:
+        if is_telling(self.story, self.candidate):
             story.health.observe(self._seen(outcome, consumed, failure, now))
         return fact
 
@@ -177,17 +177,8 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
 
     def heard(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Note what the head of an answer says of the key's rate limits."""
-        if self._is_telling:
+        if is_telling(self.story, self.candidate):
             self.story.health.told(self.candidate, headroom.read(headers))
-
-    @property
-    def _is_telling(self) -> bool:
-        """Whether anything can be learned: rehearsed faults and our own calls say nothing."""
-        story = self.story
-        if story.books.opened.purpose != "user":
-            return False
-        simulation = story.options.simulation
-        return not (simulation and simulation.of(self.candidate.provider))
 
     def _seen(self, outcome: str, consumed: Consumed, failure: Failure | None, now: float) -> Seen:
         return Seen(
@@ -236,6 +227,14 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
             first = min(first, send.STALL_SECONDS)
         first = min(first, max(0.1, story.seconds_left - 1))
         return Limits(first_s=first, silence_s=timeouts.idle_s, ends_by=story.ends_by)
+
+
+def is_telling(story: Story, candidate: Candidate) -> bool:
+    """Whether anything can be learned: rehearsed faults and our own calls say nothing."""
+    if story.books.opened.purpose != "user":
+        return False
+    simulation = story.options.simulation
+    return not (simulation and simulation.of(candidate.provider))
 
 
 def _untranslatable(refused: InvalidRequest) -> Failure:

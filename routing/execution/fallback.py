@@ -3,18 +3,16 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic
 
-from billing.errors import BudgetExceeded
 from billing.facts import AttemptStarted, Role
 from routing import key_flags
-from routing.execution import racing
+from routing.execution import attempt, racing
 from routing.execution.asking import EMPTY, A, Run
 from routing.execution.exhausted import AllFailed, NoHealthyProvider
 from routing.execution.story import Story
 from routing.health.breakers import COUNTED
-from routing.health.known import Known
 from routing.plan import worst_case
 from routing.plan.candidates import ALL_OPEN, Candidate
 from routing.plan.plan import MOST_ATTEMPTS, Plan
@@ -37,26 +35,68 @@ class Chain(Generic[A]):
         self._number = 0
         self._running: list[Candidate] = []
 
-    async def take(self, role: Role) -> tuple[Candidate, Coroutine[Any, Any, A | Failure]] | None:
+    async def take(
+        self, role: Role, is_needless: Callable[[], bool] = lambda: False
+    ) -> tuple[Candidate, Coroutine[Any, Any, A | Failure]] | None:
         """The next candidate, and the asking of it; None if there is no next one.
 
-        Raises BudgetExceeded where the money does not hold another attempt.
+        `is_needless` is asked when the money is reserved, which may take a moment: then there is
+        none either. Raises BudgetExceeded, Unavailable, LedgerUnavailable where it cannot be paid
+        for or put on the books: it is not made, and may be later.
+        """
+        while self.left and self._number < MOST_ATTEMPTS:
+            candidate, is_probe = self._next()
+            try:
+                if not self.story.health.admits_rejected(candidate):
+                    self.failed.append((candidate.target, REJECTED))
+                    continue
+                if not await self._begin(candidate, role, is_needless):
+                    return None
+            except BaseException:
+                self.left.insert(0, candidate)
+                raise
+            finally:
+                if is_probe and candidate not in self._running:
+                    self.story.health.release(candidate)
+            return candidate, self._run(self.story, candidate, self._number, role)
+        return None
+
+    async def _begin(
+        self, candidate: Candidate, role: Role, is_needless: Callable[[], bool]
+    ) -> bool:
+        """Pay for an attempt and put it on the books; False if nobody needs it any more."""
+        # The first one is paid for, and on the books, since the call was opened.
+        if self._number or candidate is not self.plan.candidates[0]:
+            await self._cover(candidate)
+        if is_needless():
+            self.left.insert(0, candidate)
+            return False
+        if self._number:
+            _announce(self.story, candidate, self._number + 1, role)
+        self._number += 1
+        self._running.append(candidate)
+        return True
+
+    def _next(self) -> tuple[Candidate, bool]:
+        """Take the next one that may be asked now; if there is none, the first all the same.
+
+        And whether it has claimed the probe of a breaker.
         """
         story = self.story
-        while self.left and self._number < MOST_ATTEMPTS:
-            candidate = _next(self.left, story.health)
-            if not story.health.admits_rejected(candidate):
-                self.failed.append((candidate.target, REJECTED))
-                continue
-            # The first one is paid for, and on the books, since the call was opened.
-            if self._number or candidate is not self.plan.candidates[0]:
-                await self._cover(candidate)
-            self._running.append(candidate)
-            self._number += 1
-            if self._number > 1:
-                _announce(story, candidate, self._number, role)
-            return candidate, self._run(story, candidate, self._number, role)
-        return None
+        for place, candidate in enumerate(self.left):
+            if attempt.is_telling(story, candidate):
+                may_go = story.health.admits(candidate)
+            else:  # it will prove nothing, so it must not keep another one from trying
+                may_go = story.health.pause(candidate.offer, candidate.key).seconds <= 0
+            if may_go:
+                del self.left[: place + 1]
+                return candidate, attempt.is_telling(story, candidate)
+        return self.left.pop(0), False
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether one has failed as all would: that is what the caller is told."""
+        return any(not failure.rule.next for _, failure in self.failed)
 
     def fell(self, candidate: Candidate, failure: Failure) -> None:
         """A candidate has failed: who is still worth asking?"""
@@ -70,7 +110,7 @@ class Chain(Generic[A]):
     async def _cover(self, candidate: Candidate) -> None:
         """Reserve what an attempt may cost at most, beside those that run now.
 
-        Raises BudgetExceeded: it is not made, and may be later, when the others have ended.
+        Raises BudgetExceeded, Unavailable.
         """
         story = self.story
         if not story.books.is_limited or candidate.price is None:
@@ -80,11 +120,7 @@ class Chain(Generic[A]):
             for one in (*self._running, candidate)
             if one.price is not None
         ]
-        try:
-            await story.books.cover(sum(needs))
-        except BudgetExceeded:
-            self.left.insert(0, candidate)
-            raise
+        await story.books.cover(sum(needs))
 
 
 async def walk(story: Story, plan: Plan, run: Run[A], *, rng: random.Random) -> A:
@@ -106,7 +142,7 @@ async def _in_turn(chain: Chain[A], rng: random.Random) -> A:
     story, retries = chain.story, chain.plan.retries
     role: Role = "fallback" if chain.failed else "primary"
     while True:
-        if chain.last and not chain.left and retries:
+        if chain.last and not chain.left and retries and not chain.is_hopeless:
             if not await _worth_waiting(story, *chain.last, rng):
                 break
             retries -= 1
@@ -124,15 +160,6 @@ async def _in_turn(chain: Chain[A], rng: random.Random) -> A:
         if story.seconds_left < 1:
             break
     raise _exhausted(chain.plan, chain.failed)
-
-
-def _next(left: list[Candidate], health: Known) -> Candidate:
-    """Take the next one that may be asked now; if there is none, the first all the same."""
-    for place, candidate in enumerate(left):
-        if health.admits(candidate):
-            del left[: place + 1]
-            return candidate
-    return left.pop(0)
 
 
 def _exhausted(plan: Plan, failed: list[tuple[str, Failure]]) -> AllFailed:

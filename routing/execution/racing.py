@@ -8,7 +8,8 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic
 
-from billing.errors import BudgetExceeded
+from accounts.errors import Unavailable
+from billing.errors import BudgetExceeded, LedgerUnavailable
 from billing.facts import Role
 from routing.execution.asking import EMPTY, A
 from routing.execution.story import Story
@@ -34,10 +35,14 @@ class Heat(Generic[A]):
         return len(self._lanes)
 
     async def start(self, chain: "Chain[A]", role: Role) -> bool:
-        """Ask the chain's next candidate, too; False if there is none that can be paid."""
+        """Ask the chain's next candidate, too.
+
+        False if there is none that can be paid and put on the books, or if one of those that run
+        has ended meanwhile. Raises GatewayError where that is so of the first one.
+        """
         try:
-            taken = await chain.take(role)
-        except BudgetExceeded:
+            taken = await chain.take(role, self._has_news)
+        except (BudgetExceeded, Unavailable, LedgerUnavailable):
             if not self.started:
                 raise
             return False
@@ -47,6 +52,9 @@ class Heat(Generic[A]):
         self._lanes[asyncio.ensure_future(asking)] = candidate
         self.started += 1
         return True
+
+    def _has_news(self) -> bool:
+        return any(task.done() for task in self._lanes)
 
     @property
     def running(self) -> list[Candidate]:

@@ -170,6 +170,12 @@ class Known:
         breaker = self.breakers.get(place)
         return breaker is None or breaker.claim(now)
 
+    def release(self, candidate: Candidate) -> None:
+        """It was admitted, and will not go there after all: let another one probe."""
+        breaker = self.breakers.get((candidate.offer.provider.slug, candidate.offer.model_id))
+        if breaker:
+            breaker.release()
+
     def admits_rejected(self, candidate: Candidate) -> bool:
         """Whether a key that is known to be rejected may be tried; at most once in ten seconds."""
         key = candidate.key

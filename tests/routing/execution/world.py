@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts import keyring
-from billing.ledger import Ledger
+from billing.ledger import Ledger, OpenCall
 from routing.execution.story import Story
 from routing.health.state import State
 from routing.options import NONE, Options
@@ -110,7 +110,14 @@ class World:
         self.thoughts, self.health = Thoughts(), State()
         self.writers: list[asyncio.StreamWriter] = []
 
-    def story(self, *, options: Options = NONE, purpose: str = "user", **body: Any) -> Story:
+    def story(
+        self,
+        *,
+        options: Options = NONE,
+        purpose: str = "user",
+        of: type[OpenCall] | None = None,
+        **body: Any,
+    ) -> Story:
         """A call that is on the books; give it fields of a request."""
         sent = {"model": GROQ, "messages": [{"role": "user", "content": "Hi"}], **body}
         who, now = caller(), time.monotonic()
@@ -121,7 +128,7 @@ class World:
             options=options,
             ring=keyring.EMPTY,
             pool=self.pool,
-            books=self.ledger.open_call(opened),
+            books=of(self.ledger, opened) if of else self.ledger.open_call(opened),
             thoughts=self.thoughts,
             health=self.health.of("test", who.tenant_id),
             body_id="ours",
