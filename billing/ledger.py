@@ -73,7 +73,7 @@ class OpenCall:
         Raises BudgetExceeded: then it must not be made.
         """
         if self._hold and self._payer:
-            in_all = self._spent() + need
+            in_all = self.spent + need
             await self._ledger.widen(self._payer, self._hold, in_all)
 
     def attempt_started(self, fact: AttemptStarted) -> None:
@@ -97,7 +97,7 @@ class OpenCall:
         self._pending.clear()
         self._ledger.open_calls.discard(self)
         if self._hold:
-            self._ledger.leases.close(self._hold, self._spent())
+            self._ledger.leases.close(self._hold, self.spent)
         if self.permit:
             self.permit.end(sum(a.usage.total_tokens for a in self.attempts))
 
@@ -113,7 +113,8 @@ class OpenCall:
                 self.settle(_never_begun(self.opened, error))
             raise
 
-    def _spent(self) -> int:
+    @property
+    def spent(self) -> int:
         """Pico-dollars that the attempts have cost so far."""
         return sum(money.to_pico(a.cost) for a in self.attempts if a.cost)
 

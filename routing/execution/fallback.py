@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from billing.facts import AttemptStarted, Role
 from routing import key_flags
+from routing.errors import TooExpensive
 from routing.execution import attempt, racing
 from routing.execution.asking import EMPTY, A, Run
 from routing.execution.exhausted import AllFailed, NoHealthyProvider
@@ -41,8 +42,8 @@ class Chain(Generic[A]):
         """The next candidate, and the asking of it; None if there is no next one.
 
         `is_needless` is asked when the money is reserved, which may take a moment: then there is
-        none either. Raises BudgetExceeded, Unavailable, LedgerUnavailable where it cannot be paid
-        for or put on the books: it is not made, and may be later.
+        none either. Raises what `racing.NOT_NOW` lists where it cannot be paid for or put on the
+        books: it is not made, and may be later.
         """
         while self.left and self._number < MOST_ATTEMPTS:
             candidate, is_probe = self._next()
@@ -52,6 +53,11 @@ class Chain(Generic[A]):
                     continue
                 if not await self._begin(candidate, role, is_needless):
                     return None
+            except TooExpensive:
+                if not self._running and (self.left or self.failed):
+                    continue  # what is spent does not come back: it is left out for good
+                self.left.insert(0, candidate)
+                raise
             except BaseException:
                 self.left.insert(0, candidate)
                 raise
@@ -110,17 +116,21 @@ class Chain(Generic[A]):
     async def _cover(self, candidate: Candidate) -> None:
         """Reserve what an attempt may cost at most, beside those that run now.
 
-        Raises BudgetExceeded, Unavailable.
+        Raises TooExpensive where that is more than the request allows, BudgetExceeded, Unavailable.
         """
         story = self.story
-        if not story.books.is_limited or candidate.price is None:
+        ceiling, is_limited = story.options.max_cost, story.books.is_limited
+        if candidate.price is None or (ceiling is None and not is_limited):
             return
-        needs = [
+        need = sum(
             worst_case.cost(one.price, story.chat, one.offer)
             for one in (*self._running, candidate)
             if one.price is not None
-        ]
-        await story.books.cover(sum(needs))
+        )
+        if not worst_case.fits(story.books.spent + need, ceiling):
+            raise TooExpensive(model=story.chat.model, limit="x-flo2-max-cost")
+        if is_limited:
+            await story.books.cover(need)
 
 
 async def walk(story: Story, plan: Plan, run: Run[A], *, rng: random.Random) -> A:
@@ -140,6 +150,7 @@ async def walk(story: Story, plan: Plan, run: Run[A], *, rng: random.Random) -> 
 async def _in_turn(chain: Chain[A], rng: random.Random) -> A:
     """One after the other."""
     story, retries = chain.story, chain.plan.retries
+    empty: A | None = None
     role: Role = "fallback" if chain.failed else "primary"
     while True:
         if chain.last and not chain.left and retries and not chain.is_hopeless:
@@ -154,11 +165,15 @@ async def _in_turn(chain: Chain[A], rng: random.Random) -> A:
         if not isinstance(found, Failure):
             if not found.is_empty or not chain.left:
                 return found
-            found = EMPTY
+            empty, found = found, EMPTY
+        else:
+            empty = None
         chain.fell(candidate, found)
         role = "fallback"
         if story.seconds_left < 1:
             break
+    if empty is not None:  # the others are not asked after all
+        return empty
     raise _exhausted(chain.plan, chain.failed)
 
 

@@ -5,22 +5,22 @@ what they may have cost.
 """
 
 import asyncio
-from decimal import Decimal
 from typing import TYPE_CHECKING, Generic
 
 from accounts.errors import Unavailable
 from billing.errors import BudgetExceeded, LedgerUnavailable
 from billing.facts import Role
+from routing.errors import TooExpensive
 from routing.execution.asking import EMPTY, A
-from routing.execution.story import Story
 from routing.plan.candidates import Candidate
-from routing.plan.costs import upper_cost
 from routing.upstream.failures import Failure
 
 if TYPE_CHECKING:
     from routing.execution.fallback import Chain
 
 MOST_MORE = 2  # racers that may replace those that failed
+# Why an attempt cannot be made beside others; it may be when they have ended.
+NOT_NOW = (BudgetExceeded, TooExpensive, Unavailable, LedgerUnavailable)
 FAREWELL_SECONDS = 1.0  # for attempts that are called off to close their books
 
 
@@ -42,7 +42,7 @@ class Heat(Generic[A]):
         """
         try:
             taken = await chain.take(role, self._has_news)
-        except (BudgetExceeded, Unavailable, LedgerUnavailable):
+        except NOT_NOW:
             if not self.started:
                 raise
             return False
@@ -93,11 +93,10 @@ def _leave(task: "asyncio.Task[A | Failure]") -> None:
 
 async def first(chain: "Chain[A]") -> A | None:
     """The first answer of a race or a hedged attempt; None if the chain has to go on in turn."""
-    story, plan = chain.story, chain.plan
-    if story.books.opened.purpose != "user":
+    plan = chain.plan
+    if chain.story.books.opened.purpose != "user":
         return None
-    width = _payable(story, plan.candidates[: plan.race_width])
-    story.is_raced = width > 1
+    width = plan.race_width
     heat: Heat[A] = Heat()
     found: A | None = None
     try:
@@ -120,6 +119,7 @@ async def _race(heat: Heat[A], chain: "Chain[A]", width: int) -> A | None:
         while len(heat) < width and heat.started < most:
             if not await heat.start(chain, "race" if heat.started else "primary"):
                 break
+        chain.story.is_raced = chain.story.is_raced or len(heat) > 1
         if not heat:
             return empty if not chain.left else None
         for candidate, found in await heat.finished(None):
@@ -172,16 +172,3 @@ def _patience(chain: "Chain[A]", running: Candidate) -> float | None:
 def _may_hedge(chain: "Chain[A]") -> bool:
     """Whether the tenant's budget of hedges holds another; what a request asks for is not in it."""
     return chain.story.options.hedge_ms is not None or chain.story.health.take_hedge()
-
-
-def _payable(story: Story, racers: tuple[Candidate, ...]) -> int:
-    """How many racers the request's own ceiling holds together; one at least."""
-    ceiling, total = story.options.max_cost, Decimal(0)
-    if ceiling is None:
-        return len(racers)
-    for count, racer in enumerate(racers):
-        if racer.price is not None:
-            total += upper_cost(racer.price, story.chat, racer.offer)
-        if total > ceiling:
-            return max(1, count)
-    return len(racers)

@@ -22,7 +22,8 @@ from routing.health import expected
 from routing.health.breakers import WELL, Pause
 from routing.health.expected import Expected
 from routing.options import Options
-from routing.plan.costs import exceeds, expected_cost, upper_cost
+from routing.plan import worst_case
+from routing.plan.costs import exceeds, expected_cost
 from routing.providers.catalog_index import Offer
 
 CODES = (
@@ -353,8 +354,10 @@ def price_hit(price: Price | None, offer: Offer, its: Circumstances) -> tuple[st
         return "price_unknown", ""
     if options.max_price and exceeds(price, options.max_price, its.chat.input_tokens):
         return "max_price", ""
-    if options.max_cost is not None and upper_cost(price, its.chat, offer) > options.max_cost:
-        return "max_cost", ""
+    if options.max_cost is not None:
+        most = worst_case.cost(price, its.chat, offer)
+        if not worst_case.fits(most, options.max_cost):
+            return "max_cost", f"up to {money.plain(money.from_pico(most))} USD"
     return None
 
 

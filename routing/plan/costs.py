@@ -1,14 +1,9 @@
-"""What a call may cost, for ranking and for limits. Pure."""
-
-from decimal import Decimal
+"""What a call is expected to cost, for ranking, and ceilings of rates. Pure."""
 
 from billing.pricing import Price, Rates, unit_rates
-from routing.chat import ChatRequest
 from routing.health.expected import Expected
 from routing.options import PriceCeiling
-from routing.providers.catalog_index import Offer
 
-USUAL_MAXIMUM = 4096  # tokens, for an upper bound where neither caller nor catalogue names one
 PER_MILLION = 1e-6
 MOST_RATES = 10_000  # remembered as floats
 
@@ -45,15 +40,6 @@ def floats(rates: Rates) -> tuple[Rates, float, float, float, float, float]:
     found = (rates, uncached, read, write, output, float(rates.per_request))
     _as_floats[id(rates)] = found
     return found
-
-
-def upper_cost(price: Price, chat: ChatRequest, offer: Offer) -> Decimal:
-    """USD that the call can cost at most: every byte a token, the longest answer."""
-    rates = price.rates_for(chat.input_tokens)
-    most = chat.max_tokens or (offer.model.output if offer.model else None) or USUAL_MAXIMUM
-    dearest_in, dearest_out = max(unit_rates(rates)[:4]), max(unit_rates(rates)[4:6])
-    total = chat.input_tokens * dearest_in + most * dearest_out
-    return total.scaleb(-6) + rates.per_request
 
 
 def exceeds(price: Price, ceiling: PriceCeiling, input_tokens: int) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 
 from billing import money
 from routing.cache import verdict
+from routing.plan import worst_case
 from routing.plan.candidates import Candidate, Circumstances
-from routing.plan.costs import expected_cost, upper_cost
+from routing.plan.costs import expected_cost
 from routing.plan.plan import Plan
 from routing.plan.ranking import NOTHING_KNOWN
 from routing.plan.strategies import balanced
@@ -103,7 +104,8 @@ def _costs(candidate: Candidate, its: Circumstances) -> Json:
     )
     expected = expected_cost(price, amounts)
     low = min(expected_cost(price, least), expected)
-    high = max(upper_cost(price, its.chat, candidate.offer), Decimal(expected))
+    most = money.from_pico(worst_case.cost(price, its.chat, candidate.offer))
+    high = max(most, Decimal(expected))
     return {"low": _usd(low), "expected": _usd(expected), "high": _usd(high)}
 
 

@@ -1,7 +1,8 @@
 """What a call may cost at most, and the maximum of output that money allows. Pure.
 
-A hard budget reserves this before the call, so the bound is meant to be never too low: every byte
-of the body a token, the dearest rate that can apply, the longest answer.
+A hard budget reserves this before the call, and `x-flo2-max-cost` is held against it, so the bound
+is meant to be never too low: every byte of the body a token, the dearest rate that can apply, the
+longest answer.
 """
 
 from decimal import ROUND_CEILING, Decimal
@@ -26,6 +27,11 @@ def cost(price: Price, chat: ChatRequest, offer: Offer) -> int:
     """The most that one attempt may cost, in pico-dollars."""
     prompt = prompt_bound(chat, offer)
     return _pico(prompt * _dearest_in(price, prompt)) + _output_cost(price, chat, offer, prompt)
+
+
+def fits(amount: int, ceiling: Decimal | None) -> bool:
+    """Whether so many pico-dollars are within a request's own ceiling in dollars, if it has one."""
+    return ceiling is None or amount <= ceiling.scaleb(12)
 
 
 def prompt_bound(chat: ChatRequest, offer: Offer) -> int:

@@ -3,17 +3,22 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from accounts.errors import Unavailable
+from billing import money
 from billing.errors import LedgerUnavailable
 from billing.ledger import OpenCall
 from routing.execution import fallback, whole
 from routing.execution.exhausted import AllFailed
+from routing.execution.story import Story
 from routing.health.breakers import Breaker
-from routing.options import Options, Simulation
+from routing.options import Options
+from routing.plan import worst_case
+from routing.simulation import Simulation
 from tests.routing.execution.world import (
     CEREBRAS,
     GROQ,
@@ -149,6 +154,62 @@ async def test_a_callers_fault_in_a_race_is_not_followed_by_a_retry_of_somebody_
 
         assert end.value.http_status == 400
         assert sorted(its.asked) == ["cerebras", "groq"]
+
+
+class TestCeiling:
+    """`x-flo2-max-cost` holds the whole call, whatever is made of it."""
+
+    @staticmethod
+    def ceiling(story: Story, share: str, *targets: str) -> Options:
+        total = sum(
+            worst_case.cost(one.price, story.chat, one.offer)
+            for one in plan(*targets).candidates
+            if one.price
+        )
+        return Options(max_cost=money.from_pico(total) * Decimal(share))
+
+    @pytest.mark.parametrize(("share", "asked"), [("0.999", 1), ("1", 2)])
+    async def test_racers_are_paid_for_together(
+        self, tmp_path: Path, share: str, asked: int
+    ) -> None:
+        async with world(tmp_path) as its:
+            story = its.story(max_tokens=50)
+            story.options = self.ceiling(story, share, GROQ, CEREBRAS)
+            its.scripts = {"groq": [ANSWER], "cerebras": [ANSWER]}
+            await fallback.walk(story, plan(GROQ, CEREBRAS, race_width=2), whole.run, rng=RNG)
+
+            assert len(its.outcomes(story)) == asked
+
+    @pytest.mark.parametrize(("share", "asked"), [("0.999", 1), ("1", 2)])
+    async def test_a_hedge_too(self, tmp_path: Path, share: str, asked: int) -> None:
+        async with world(tmp_path) as its:
+            go_on = asyncio.Event()
+            story = its.story(max_tokens=50)
+            story.options = self.ceiling(story, share, GROQ, CEREBRAS)
+            its.scripts = {"groq": [after(go_on, ANSWER)], "cerebras": [after(go_on, ANSWER)]}
+            walk = asyncio.ensure_future(
+                fallback.walk(story, plan(GROQ, CEREBRAS, hedge_after_ms=1), whole.run, rng=RNG)
+            )
+            await asyncio.sleep(0.1)
+            go_on.set()
+            await walk
+
+            assert len(its.asked) == asked
+
+    async def test_what_was_spent_is_counted_and_who_still_fits_is_asked(
+        self, tmp_path: Path
+    ) -> None:
+        nothing = answers(completion(""))
+        async with world(tmp_path) as its:
+            story = its.story(max_tokens=50)
+            story.options = self.ceiling(story, "1", OPENAI)
+            its.scripts = {"groq": [nothing], "cerebras": [ANSWER]}
+            found = await fallback.walk(story, plan(GROQ, OPENAI, CEREBRAS), whole.run, rng=RNG)
+
+            assert found.candidate.target == CEREBRAS
+            assert its.asked == ["groq", "cerebras"]  # the dearest one would go beyond it
+            assert story.options.max_cost
+            assert money.from_pico(story.books.spent) <= story.options.max_cost
 
 
 class TestProbes:

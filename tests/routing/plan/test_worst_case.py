@@ -11,10 +11,12 @@ from billing import money, pricing
 from billing.pricing import Price, Rates, Tier
 from billing.usage import Usage
 from routing.chat import ChatRequest
-from routing.plan import worst_case
+from routing.options import Options
+from routing.plan import candidates, worst_case
 from routing.providers import catalog_index
 from routing.providers.catalog_index import Offer
 from routing.wire.openai import request as wire
+from tests.routing.plan import builders
 
 RATES = st.integers(0, 100_000_000).map(lambda n: Decimal(n).scaleb(-6))
 MAYBE = st.none() | RATES
@@ -119,3 +121,20 @@ def test_the_maximum_is_named_as_the_callers_dialect_names_it() -> None:
         changed, told = worst_case.with_maximum(asked, 1024)
         assert (told, changed.body[name], changed.max_tokens) == (name, 1024, 1024)
         assert name not in asked.body
+
+
+def test_a_requests_own_ceiling_is_held_against_the_bound() -> None:
+    """Answers in several versions and hidden tool prompts count, too."""
+    request = builders.chat(
+        "openai/gpt-4.1-mini", max_tokens=100, size=4_000, body={"n": 4}, needs=frozenset({"tools"})
+    )
+    offer = catalog_index.current().pinned(request.model)
+    assert offer
+    price = builders.listed(*offer.place)
+    assert price
+    most = money.from_pico(worst_case.cost(price, request, offer))
+
+    for ceiling, hit in ((most, None), (most - money.PICO, "max_cost")):
+        its = builders.circumstances(request, options=Options(max_cost=ceiling))
+        found = candidates.price_hit(price, offer, its)
+        assert (found[0] if found else None) == hit
