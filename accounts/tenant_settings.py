@@ -16,7 +16,7 @@ from accounts import audit, changes, vault
 from accounts.errors import Unavailable
 from accounts.models import Tenant, TenantSettings
 from accounts.single_flight import SingleFlight
-from accounts.tenancy import tenant_scope
+from accounts.tenancy import TenantQuerySet, tenant_scope
 
 KIND = "tenant_settings"
 OPEN_SECONDS = 60.0
@@ -64,8 +64,12 @@ def cached(tenant: UUID) -> Known | None:
 
 def read(tenant: UUID) -> Settings:
     """The settings as the database has them now. In the caller's scope."""
-    row = TenantSettings.objects.for_tenant(tenant).first()
-    return Settings(cache_enabled=row.cache_enabled) if row else Settings()
+    return _of(TenantSettings.objects.for_tenant(tenant))
+
+
+def hold(tenant: UUID) -> Settings:
+    """As `read`; nobody changes them before the caller's transaction ends."""
+    return _of(TenantSettings.objects.for_tenant(tenant).select_for_update(no_key=True))
 
 
 def change(tenant: Tenant, wishes: dict[str, bool], *, actor: audit.Actor) -> Settings:
@@ -81,6 +85,11 @@ def change(tenant: Tenant, wishes: dict[str, bool], *, actor: audit.Actor) -> Se
         audit.record(tenant, actor=actor, action="settings.changed", subject="settings", **changed)
         changes.record(KIND, tenant=tenant.pk)
     return read(tenant.pk)
+
+
+def _of(rows: TenantQuerySet[TenantSettings]) -> Settings:
+    row = rows.first()
+    return Settings(cache_enabled=row.cache_enabled) if row else Settings()
 
 
 async def _ask_database(tenant: UUID) -> Known:

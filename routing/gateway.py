@@ -56,6 +56,12 @@ class StreamedAnswer(msgspec.Struct, frozen=True, eq=False, gc=False):
     pour: Pour  # writes the stream, to its end
     told: Told
     leave: Callable[[], Awaitable[None]] = _nothing  # ends it unheard: its caller is gone
+    story: Story | None = None  # None: the answer was there before the stream began
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stream, once poured, was an answer to its end: settled, and not cut."""
+        return self.story is None or self.story.is_told
 
 
 class FailedAnswer(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -113,7 +119,7 @@ async def _stream(story: Story, plan: Plan) -> Answer:
         if not walk.done():
             pour = partial(relaying.pending, story, walk)
             leave = partial(relaying.leave_pending, story, walk)
-            return StreamedAnswer(_listened(story, pour), _told_too_early(story), leave)
+            return StreamedAnswer(_listened(story, pour), _told_too_early(story), leave, story)
         opened = walk.result()
     except GatewayError as error:
         return FailedAnswer(error, _told_at_end(story, settlement.end_with(story, error)))
@@ -123,7 +129,7 @@ async def _stream(story: Story, plan: Plan) -> Answer:
         raise
     pour = partial(relaying.relay, story, opened)
     leave = partial(relaying.leave, story, opened)
-    return StreamedAnswer(_listened(story, pour), _told_at_start(story, opened), leave)
+    return StreamedAnswer(_listened(story, pour), _told_at_start(story, opened), leave, story)
 
 
 def _listened(story: Story, pour: Pour) -> Pour:

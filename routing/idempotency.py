@@ -5,9 +5,10 @@ calls; a twin gets the same answer where content may be kept, else 409 with the 
 A call that ends without an answer gives its key back, so that a retry may do better.
 """
 
+import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -24,7 +25,6 @@ from routing.gateway import Answer, StreamedAnswer, Told, WholeAnswer
 from routing.idempotent_rows import Claim
 from routing.models import IdempotentCall
 from routing.opening import Asked
-from routing.policy_terms import LONGEST_SECONDS
 from routing.relaying import Outlet
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,10 @@ log = logging.getLogger(__name__)
 HEADER = b"idempotency-key"
 USE, HASH_USE = b"idempotent-answer", b"idempotency-key"
 LONGEST = 255
-LONGEST_CALL_S = LONGEST_SECONDS["total_s"] + 60.0  # then its process has died
+BOOKED_S = 120.0  # by then a call that lives is on the books
 MOST_BYTES = 4 * 2**20  # of an answer that is kept
-# How a stream ends that was not cut: an error is never followed by these.
-ENDINGS = {
-    "openai": b"data: [DONE]",
-    "anthropic": b"event: message_stop",
-    "responses": b"event: response.completed",
-}
+
+_notes: set[asyncio.Task[None]] = set()
 
 
 class IdempotencyConflict(Conflict):
@@ -87,8 +83,30 @@ async def _taken(claim: Claim) -> IdempotentCall | None:
         raise Unavailable("The gateway cannot check the Idempotency-Key at the moment.") from None
 
 
-async def _noted(note: Callable[..., None], *parts: Any) -> None:
-    """Write down how the call ended; that this fails is no reason to keep an answer back."""
+async def noted(end: Coroutine[Any, Any, None]) -> None:
+    """Write down how the call ended, though its caller may have left."""
+    writing = asyncio.ensure_future(end)
+    _notes.add(writing)
+    writing.add_done_callback(_notes.discard)
+    await asyncio.shield(writing)
+
+
+async def answered(claim: Claim, body: bytes | None, told: Told) -> None:
+    """The key is used up; the answer stays where content may be kept by now."""
+    try:
+        sealed = _sealed(claim, await tenant_settings.known(claim.tenant), body, told)
+    except (Unavailable, SealBroken, MasterKeyProblem):
+        sealed = None
+    await _written(idempotent_rows.end, claim, sealed)
+
+
+async def given_back(claim: Claim) -> None:
+    """The call ended without an answer: a retry may do better."""
+    await _written(idempotent_rows.give_back, claim)
+
+
+async def _written(note: Callable[..., None], *parts: Any) -> None:
+    """That this fails is no reason to keep an answer back: the ledger knows how the call ended."""
     try:
         await sync_to_async(note, thread_sensitive=False)(*parts)
     except DatabaseError:
@@ -99,34 +117,30 @@ async def _first(asked: Asked, claim: Claim, known: Known) -> Answer:
     try:
         found = await gateway.chat(asked)
     except BaseException:
-        await _noted(idempotent_rows.give_back, claim)
+        await noted(given_back(claim))
         raise
     if isinstance(found, WholeAnswer):
-        await _noted(idempotent_rows.end, claim, _sealed(claim, known, found.body, found.told))
+        await noted(answered(claim, found.body, found.told))
     elif isinstance(found, StreamedAnswer):
-        return StreamedAnswer(_watched(found, asked.chat.dialect, claim, known), found.told)
+        return StreamedAnswer(_watched(found, claim, known), found.told, found.story)
     else:
-        await _noted(idempotent_rows.give_back, claim)
+        await noted(given_back(claim))
     return found
 
 
 def _watched(
-    found: StreamedAnswer, dialect: str, claim: Claim, known: Known
+    found: StreamedAnswer, claim: Claim, known: Known
 ) -> Callable[[Outlet], Awaitable[None]]:
-    """The same stream; how it ends decides what becomes of the key."""
+    """The same stream; how its call is settled decides what becomes of the key."""
 
     async def pour(out: Outlet) -> None:
         tap = _Tap(out, keeps=known.settings.cache_enabled)
         try:
             await found.pour(tap)
         except BaseException:
-            await _noted(idempotent_rows.give_back, claim)
+            await noted(given_back(claim))
             raise
-        if ENDINGS[dialect] in tap.last:
-            body = b"".join(tap.pieces) if tap.size <= MOST_BYTES else None
-            await _noted(idempotent_rows.end, claim, _sealed(claim, known, body, found.told))
-        else:
-            await _noted(idempotent_rows.give_back, claim)
+        await noted(answered(claim, tap.body, found.told) if found.is_whole else given_back(claim))
 
     return pour
 
@@ -137,19 +151,22 @@ class _Tap:
     def __init__(self, out: Outlet, *, keeps: bool) -> None:
         self._out, self._keeps = out, keeps
         self.pieces: list[bytes] = []
-        self.last, self.size = b"", 0
+        self.size = 0
 
     @property
     def is_full(self) -> bool:
         return self._out.is_full
 
+    @property
+    def body(self) -> bytes | None:
+        """All that has passed; None where it may not be kept, or is too long."""
+        return b"".join(self.pieces) if self._keeps and self.size <= MOST_BYTES else None
+
     def write(self, piece: bytes) -> None:
         self._out.write(piece)
-        if piece:
-            self.last = piece
-            self.size += len(piece)
-            if self._keeps and self.size <= MOST_BYTES:
-                self.pieces.append(piece)
+        self.size += len(piece)
+        if piece and self._keeps and self.size <= MOST_BYTES:
+            self.pieces.append(piece)
 
     async def drained(self) -> None:
         await self._out.drained()
@@ -168,7 +185,7 @@ def _claim(asked: Asked, name: bytes, known: Known) -> Claim:
         body=hmac.digest(secret, b"body\0" + fingerprint.canonical(chat.body), "sha256"),
         call=asked.call,
         is_stream=chat.stream,
-        lasts_s=LONGEST_CALL_S,
+        booked_s=BOOKED_S,
     )
 
 

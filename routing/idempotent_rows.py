@@ -6,11 +6,14 @@ from uuid import UUID
 import msgspec
 from django.db import IntegrityError, close_old_connections
 
+from accounts import ids, tenant_settings
 from accounts.errors import Unavailable
 from accounts.tenancy import TenantQuerySet, tenant_scope
+from billing.models import Call
 from routing.models import IdempotentCall
 
 LIFETIME = timedelta(hours=24)
+NOTED = timedelta(seconds=10)  # after an answer whoever gave it has written that down
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -21,7 +24,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     call: str
     is_stream: bool
-    lasts_s: float  # at most, until the call has ended
+    booked_s: float  # by then the call is on the books, or will never be
 
 
 def take(claim: Claim) -> IdempotentCall | None:
@@ -32,7 +35,8 @@ def take(claim: Claim) -> IdempotentCall | None:
                 _insert(claim)
             except IntegrityError:
                 with tenant_scope(claim.tenant):
-                    if earlier := _rows(claim).first():
+                    earlier = _rows(claim).first()
+                    if earlier and not _is_freed(earlier, datetime.now(UTC)):
                         return earlier
             else:
                 return None
@@ -42,9 +46,11 @@ def take(claim: Claim) -> IdempotentCall | None:
 
 
 def end(claim: Claim, sealed: bytes | None) -> None:
-    """The call was answered. Raises DatabaseError."""
+    """The call was answered; what is sealed stays if content may be kept. Raises DatabaseError."""
     try:
         with tenant_scope(claim.tenant):
+            if sealed is not None and not tenant_settings.hold(claim.tenant).cache_enabled:
+                sealed = None
             rows = _rows(claim).filter(call=claim.call)
             rows.update(ended_at=datetime.now(UTC), sealed=sealed)
     finally:
@@ -75,7 +81,6 @@ def _insert(claim: Claim) -> None:
     now = datetime.now(UTC)
     with tenant_scope(claim.tenant):
         _old(claim.tenant, now).filter(key=claim.key).delete()
-        _rows(claim).filter(ended_at=None, deadline__lte=now).delete()
         IdempotentCall.objects.for_tenant(claim.tenant).create(
             tenant_id=claim.tenant,
             key=claim.key,
@@ -83,8 +88,31 @@ def _insert(claim: Claim) -> None:
             call=claim.call,
             is_stream=claim.is_stream,
             created_at=now,
-            deadline=now + timedelta(seconds=claim.lasts_s),
+            deadline=now + timedelta(seconds=claim.booked_s),
         )
+
+
+def _is_freed(row: IdempotentCall, now: datetime) -> bool:
+    """Whether the call of a row ended without an answer, unnoted: then the row is deleted.
+
+    The ledger knows of every call that was made, and how those of dead processes ended. An answer
+    that was noted by nobody uses the key up.
+    """
+    if row.ended_at is not None:
+        return False
+    rows = IdempotentCall.objects.for_tenant(row.tenant_id).filter(pk=row.pk, ended_at=None)
+    booked = Call.objects.for_tenant(row.tenant_id).filter(id=ids.decode(row.call)).first()
+    if booked is None:
+        is_over = row.deadline <= now
+    elif booked.status == "succeeded":
+        settled_at = booked.created_at + timedelta(milliseconds=booked.latency_ms)
+        if settled_at < now - NOTED:
+            row.ended_at = settled_at
+            rows.update(ended_at=settled_at)
+        return False
+    else:
+        is_over = booked.status != "open"
+    return is_over and bool(rows.delete()[0])
 
 
 def _rows(claim: Claim) -> TenantQuerySet[IdempotentCall]:

@@ -91,6 +91,7 @@ async def relay(story: Story, opened: OpenStream, out: Outlet) -> None:
         raise
     else:
         out.write(events.close(answered.usage, settled.cost))
+        story.is_told = True
 
 
 async def leave_pending(story: Story, walk: "asyncio.Task[OpenStream]") -> None:

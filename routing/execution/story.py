@@ -54,6 +54,7 @@ class Story(msgspec.Struct, kw_only=True, eq=False, gc=False):
 
     is_raced: bool = False  # several candidates were asked at once
     is_decided: bool = False  # one of the attempts has won
+    is_told: bool = False  # a stream's caller was sent the whole answer, which is on the books
     keep: Keep | None = None  # where the answer is to be kept
     conversation: Conversation | None = None  # the request in the neutral middle, once it is read
 

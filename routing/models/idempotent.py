@@ -14,7 +14,7 @@ class IdempotentCall(TenantOwned):
     body = models.BinaryField(max_length=32)
     call = models.CharField(max_length=22)
     created_at = models.DateTimeField(db_index=True)
-    deadline = models.DateTimeField()  # by then it has ended, or its process has died
+    deadline = models.DateTimeField()  # by then its call is on the books, or will never be
     ended_at = models.DateTimeField(null=True)
     is_stream = models.BooleanField()
     sealed = models.BinaryField(null=True)

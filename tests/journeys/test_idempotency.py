@@ -2,15 +2,23 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from django.db import close_old_connections
+from django.utils import timezone
 
-from accounts import audit, gateway_keys
+from accounts import audit, gateway_keys, ids
 from accounts.gateway_keys import KeyTerms
 from accounts.tenancy import tenant_scope
+from billing.models import Call
+from routing import idempotency, idempotent_rows
 from routing.cache import choice
+from routing.idempotent_rows import Claim
 from routing.models import IdempotentCall
 from tests.journeys import books
 from tests.journeys.conftest import MESSAGES, Caller
@@ -183,3 +191,119 @@ def test_deleting_content_drops_kept_answers_and_leaves_the_key_taken(keeping: C
         choice.purge(keeping.tenant, actor=audit.SYSTEM)
 
     assert "not kept" in conflict(ask(keeping))
+
+
+def test_an_answer_is_not_kept_of_a_tenant_who_opted_out_meanwhile(
+    keeping: Caller, sandbox: Sandbox
+) -> None:
+    sandbox.fail("groq", "slow@1000")
+    asking = threading.Thread(target=lambda: ask(keeping, stream=True))
+    asking.start()
+    wait_for(lambda: bool(rows(keeping)), "the call is on its way")
+
+    with tenant_scope(keeping.tenant.pk):
+        choice.switch(keeping.tenant, on=False, actor=audit.SYSTEM)
+    asking.join()
+
+    wait_for(lambda: rows(keeping)[0].ended_at is not None, "the end is noted")
+    assert [row.sealed for row in rows(keeping)] == [None]
+
+
+def test_the_last_word_on_keeping_has_the_transaction_that_would_write_it(caller: Caller) -> None:
+    claim = a_claim(caller)
+    assert idempotent_rows.take(claim) is None
+
+    idempotent_rows.end(claim, b"sealed while it was still allowed")
+
+    assert [(row.sealed, row.ended_at is None) for row in rows(caller)] == [(None, False)]
+
+
+def test_a_responses_stream_that_ends_at_its_maximum_is_an_answer(
+    keeping: Caller, sandbox: Sandbox
+) -> None:
+    asked: dict[str, Any] = {"path": "/v1/responses", "stream": True, "max_output_tokens": 16}
+    long = "Tell me " + "more and " * 40
+    first = ask(keeping, input=long, messages=None, **asked)
+    assert b"event: response.incomplete" in first.content
+    wait_for(lambda: rows(keeping)[0].ended_at is not None, "the end is noted")
+
+    second = ask(keeping, input=long, messages=None, **asked)
+
+    assert second.content == first.content
+    assert len(sandbox.requests("groq")) == 1
+
+
+@pytest.mark.parametrize("status", ["unknown", "failed", "cancelled", "refused"])
+def test_the_ledger_frees_the_key_of_a_call_whose_process_died(caller: Caller, status: str) -> None:
+    call = died(caller)
+    with tenant_scope(caller.tenant.pk):
+        Call.objects.for_tenant(caller.tenant).filter(id=call).update(status="open")
+    assert "still running" in conflict(ask(caller))
+
+    with tenant_scope(caller.tenant.pk):
+        Call.objects.for_tenant(caller.tenant).filter(id=call).update(status=status)
+
+    assert ask(caller).status_code == 200
+
+
+def test_an_answer_that_nobody_noted_uses_its_key_up(caller: Caller) -> None:
+    call = died(caller)
+    assert "still running" in conflict(ask(caller))  # whoever answered is about to note it
+
+    with tenant_scope(caller.tenant.pk):
+        long_ago = timezone.now() - timedelta(minutes=1)
+        Call.objects.for_tenant(caller.tenant).filter(id=call).update(created_at=long_ago)
+
+    assert "answered already" in conflict(ask(caller))
+
+
+def test_a_call_that_never_came_to_the_books_frees_its_key(caller: Caller) -> None:
+    died(caller)
+    mine = IdempotentCall.objects.for_tenant(caller.tenant)
+    with tenant_scope(caller.tenant.pk):
+        mine.update(call=ids.encode(ids.fresh()))
+    assert "still running" in conflict(ask(caller))
+
+    with tenant_scope(caller.tenant.pk):
+        mine.update(deadline=timezone.now())
+
+    assert ask(caller).status_code == 200
+
+
+def died(caller: Caller) -> UUID:
+    """The id of a call, as if its process had died before it noted the end."""
+    ask(caller)
+    caller.gateway.settle()
+    with tenant_scope(caller.tenant.pk):
+        IdempotentCall.objects.for_tenant(caller.tenant).update(ended_at=None)
+    return ids.decode(rows(caller)[0].call)
+
+
+def a_claim(caller: Caller) -> Claim:
+    return Claim(
+        tenant=caller.tenant.pk, key=b"k" * 32, body=b"b" * 32, call=ids.encode(ids.fresh()),
+        is_stream=False, booked_s=60,
+    )  # fmt: skip
+
+
+def test_an_end_is_noted_though_the_caller_leaves_while_it_waits(caller: Caller) -> None:
+    claim, free = a_claim(caller), threading.Event()
+    assert idempotent_rows.take(claim) is None
+
+    async def leave() -> None:
+        """All threads are busy when the end is to be noted, and then its caller goes."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        busy = asyncio.ensure_future(asyncio.to_thread(free.wait))
+        await asyncio.sleep(0)
+        noting = asyncio.ensure_future(idempotency.noted(idempotency.given_back(claim)))
+        for _ in range(5):  # until it waits for a thread
+            await asyncio.sleep(0)
+        noting.cancel()
+        await asyncio.wait({noting})
+        free.set()
+        await busy
+        await asyncio.to_thread(close_old_connections)
+
+    asyncio.run(leave())
+
+    assert rows(caller) == []
