@@ -72,6 +72,11 @@ def hold(tenant: UUID) -> Settings:
     return _of(TenantSettings.objects.for_tenant(tenant).select_for_update(no_key=True))
 
 
+def has_switched_off_cache(tenant: UUID) -> bool:
+    """Whether caching was on once, and is not. In the caller's scope."""
+    return TenantSettings.objects.for_tenant(tenant).filter(cache_enabled=False).exists()
+
+
 def change(tenant: Tenant, wishes: dict[str, bool], *, actor: audit.Actor) -> Settings:
     """Switch things on or off; what is as wished already is left alone."""
     row, _ = TenantSettings.objects.for_tenant(tenant).get_or_create(

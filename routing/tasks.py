@@ -13,7 +13,7 @@ from accounts.models.provider_key import KeyStatus
 from accounts.tenancy import system_scope, tenant_scope
 from billing import task_leases
 from routing import idempotent_rows, key_checks
-from routing.cache import table
+from routing.cache import choice, table
 from routing.judging import rounds, waiting
 
 AT_ONCE = 50
@@ -67,6 +67,7 @@ def forget_expired_answers() -> int:
 
 
 def _forget_expired(tenant: UUID) -> int:
+    choice.forget_switched_off(tenant)
     with tenant_scope(tenant):
         now = timezone.now()
         return table.forget_expired(tenant, now) + idempotent_rows.forget_old(tenant, now)

@@ -1,7 +1,8 @@
 """`/dashboard/cache/`: what answers from the cache have saved, how much is kept, and the switch."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts import tenant_settings
-from accounts.errors import RoleNotAllowed
+from accounts.errors import RoleNotAllowed, Unavailable
 from accounts.models import GatewayKey
 from accounts.roles import Right, has_right
 from billing import reports
@@ -30,7 +31,7 @@ class Figures:
     """Of the last days: all calls, those answered from the cache, what that saved."""
 
     totals: Totals
-    held: Holdings
+    held: Holdings | None  # None: the store cannot be reached
 
     @property
     def share(self) -> float | None:
@@ -40,7 +41,7 @@ class Figures:
     @property
     def used(self) -> float:
         """Share of the room that is taken."""
-        return self.held.size / SHARE_BYTES
+        return self.held.size / SHARE_BYTES if self.held else 0.0
 
 
 def cache(request: TenantRequest) -> HttpResponse:
@@ -48,9 +49,13 @@ def cache(request: TenantRequest) -> HttpResponse:
     if request.method == "POST":
         _must(request, Right.MANAGE_TENANT)
         on = request.POST.get("enabled") == "on"
-        choice.switch(request.tenant, on=on, actor=request.actor)
-        told = "on" if on else "off, and what was kept is gone"
-        messages.success(request, f"Caching is switched {told}.")
+        try:
+            choice.switch(request.tenant, on=on, actor=request.actor)
+        except Unavailable as problem:
+            messages.error(request, str(problem))
+        else:
+            told = "on" if on else "off, and nothing that was kept is used any more"
+            messages.success(request, f"Caching is switched {told}.")
         return redirect("cache")
     return render(request, "dashboard/cache.html", _context(request, _form(request)))
 
@@ -61,10 +66,14 @@ def purge(request: TenantRequest) -> HttpResponse:
     form = _form(request, request.POST)
     if not form.is_valid():
         return render(request, "dashboard/cache.html", _context(request, form), status=422)
-    gone = choice.purge(
-        request.tenant, actor=request.actor, policy=form.policy, lineage=form.lineage
-    )
-    messages.success(request, f"Answers dropped: {gone}.")
+    try:
+        gone = choice.purge(
+            request.tenant, actor=request.actor, policy=form.policy, lineage=form.lineage
+        )
+    except Unavailable as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, f"Answers dropped: {gone}.")
     return redirect("cache")
 
 
@@ -81,13 +90,20 @@ def _context(request: TenantRequest, form: PurgeForm) -> dict[str, object]:
     return {
         "figures": Figures(
             totals=reports.total(tenant, period, mode=request.mode),
-            held=choice.store().holdings(tenant, now.timestamp()),
+            held=_held(tenant, now),
         ),
         "days": DAYS,
         "is_on": tenant_settings.read(tenant).cache_enabled,
         "may_switch": has_right(role, Right.MANAGE_TENANT),
         "form": form if has_right(role, Right.MANAGE_ROUTING) else None,
     }
+
+
+def _held(tenant: UUID, now: datetime) -> Holdings | None:
+    try:
+        return choice.holdings(tenant, now.timestamp())
+    except Unavailable:
+        return None
 
 
 def _must(request: TenantRequest, right: Right) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
@@ -170,7 +171,9 @@ class Cache:
             if entry or time.monotonic() >= until:
                 return entry
             try:
-                if await self.store.claim(*keep.place):
+                async with asyncio.timeout(STORE_SECONDS):
+                    is_ours = await self.store.claim(*keep.place)
+                if is_ours:
                     keep.claimed()
                     return None
             except _AWAY:
@@ -305,6 +308,10 @@ class Keep:
             row = Kept(key, sealed, entry.expires_at, self._caller.lineage, self._policy)
             async with asyncio.timeout(KEEP_SECONDS):
                 await self._cache.store.keep(tenant, row, now)
+            known = await tenant_settings.known(tenant)
+            if not known.settings.cache_enabled:  # too late for the purge that came with it
+                purge = sync_to_async(self._cache.store.purge, thread_sensitive=False)
+                await purge(tenant)
         except (*_AWAY, Unavailable):
             log.warning("an answer could not be kept", exc_info=True)
         finally:

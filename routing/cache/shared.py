@@ -6,12 +6,19 @@ from uuid import UUID
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from routing.cache.stores import SHARE_BYTES, Holdings, Kept
 
 PREFIX = "flo2:cache:"
 CLAIM_MS = 30_000
 PATIENCE_S = 1.0
+_IMPATIENT: Any = {
+    "socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S,
+    "retry": Retry(NoBackoff(), 0),
+}  # fmt: skip
 
 # KEYS: uses (key by last use), ends (key by expiry), facts (key → size|lineage|policy, and total).
 # ARGV[1] is the prefix of the answers.
@@ -68,7 +75,9 @@ class Shared:
 
     def __init__(self, url: str, share: int = SHARE_BYTES) -> None:
         self._url, self._share = url, share
-        self._redis = AsyncRedis.from_url(url, socket_timeout=PATIENCE_S)
+        self._redis = AsyncRedis.from_url(
+            url, **{**_IMPATIENT, "retry": AsyncRetry(NoBackoff(), 0)}
+        )
         self._script = self._redis.register_script(_KEEP)
 
     async def find(self, tenant: UUID, key: bytes, now: float) -> bytes | None:
@@ -103,13 +112,13 @@ class Shared:
             "" if policy is None else f"={policy}",
             lineage.hex if lineage else "",
         ]
-        with Redis.from_url(self._url, socket_timeout=PATIENCE_S) as redis:
+        with Redis.from_url(self._url, **_IMPATIENT) as redis:
             gone = redis.register_script(_PURGE)(keys=_index(tenant), args=wanted)
         return cast("int", gone)
 
     def holdings(self, tenant: UUID, now: float) -> Holdings:
         _, ends, facts = _index(tenant)
-        with Redis.from_url(self._url, socket_timeout=PATIENCE_S) as redis:
+        with Redis.from_url(self._url, **_IMPATIENT) as redis:
             alive = cast("list[bytes]", redis.zrangebyscore(ends, f"({now}", "+inf"))
             known = cast("dict[bytes, bytes]", redis.hgetall(facts)) if alive else {}
         sizes = [int(known[one].partition(b"|")[0]) for one in alive if one in known]

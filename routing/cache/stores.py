@@ -106,6 +106,11 @@ class Memory(Alone):
             lambda row: policy in (None, row.policy) and lineage in (None, row.lineage),
         )
 
+    def clear(self) -> None:
+        """Drop everything, of all tenants."""
+        self._shelves.clear()
+        self._sizes.clear()
+
     def holdings(self, tenant: UUID, now: float) -> Holdings:
         self._drop(tenant, lambda row: row.expires_at <= now)
         return Holdings(len(self._shelves.get(tenant, ())), self._sizes.get(tenant, 0))

@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 from django.db.models import Count, Sum
 
+from accounts import tenant_settings
 from accounts.tenancy import tenant_scope
 from routing.cache.stores import SHARE_BYTES, Alone, Holdings, Kept
 from routing.models import CachedAnswer
@@ -57,6 +58,8 @@ class Table(Alone):
         at = _at(now)
         try:
             with tenant_scope(tenant):
+                if not tenant_settings.hold(tenant).cache_enabled:
+                    return
                 CachedAnswer.objects.for_tenant(tenant).update_or_create(
                     tenant_id=tenant,
                     key=row.key,
@@ -70,6 +73,7 @@ class Table(Alone):
                         "expires_at": _at(row.expires_at),
                     },
                 )
+            with tenant_scope(tenant):
                 self._make_room(tenant, at)
         finally:
             close_old_connections()

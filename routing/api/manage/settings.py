@@ -79,7 +79,7 @@ class Cache(ManageView):
     def get(self, request: Request) -> Response:
         """How much is kept."""
         tenant = self.manager.tenant.pk
-        held = choice.store().holdings(tenant, now().timestamp())
+        held = choice.holdings(tenant, now().timestamp())
         enabled = tenant_settings.read(tenant).cache_enabled
         return Response({"enabled": enabled, "entries": held.entries, "bytes": held.size})
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 
+from accounts import audit, tenant_settings
 from accounts.tenancy import tenant_scope
 from routing.cache.shared import Shared
 from routing.cache.stores import OVERHEAD_BYTES, Kept, Memory, Store
@@ -40,6 +41,15 @@ def row(number: int, *, until: float = 100.0, policy: str = "", lineage: UUID = 
     return Kept(bytes([number]) * 32, bytes([number]) * SIZE, until, lineage, policy)
 
 
+def some_tenant(*, on: bool = True) -> UUID:
+    """One that has switched caching on, or off again."""
+    tenant = TenantFactory.create()
+    with tenant_scope(tenant.pk):
+        tenant_settings.change(tenant, {"cache_enabled": True}, actor=audit.SYSTEM)
+        tenant_settings.change(tenant, {"cache_enabled": on}, actor=audit.SYSTEM)
+    return tenant.pk
+
+
 def run(make: Callable[[], Store], story: Callable[[Store], Coroutine[Any, Any, None]]) -> Store:
     """Tell a story to a store on a loop of its own."""
     store = make()
@@ -53,7 +63,7 @@ def run(make: Callable[[], Store], story: Callable[[Store], Coroutine[Any, Any, 
 
 
 def test_a_row_is_found_until_its_time_and_by_its_tenant_alone(make: Callable[[], Store]) -> None:
-    tenant, other = TenantFactory.create().pk, TenantFactory.create().pk
+    tenant, other = some_tenant(), some_tenant()
 
     async def story(store: Store) -> None:
         await store.keep(tenant, row(1, until=60), 0.0)
@@ -67,7 +77,7 @@ def test_a_row_is_found_until_its_time_and_by_its_tenant_alone(make: Callable[[]
 
 
 def test_the_least_recently_used_goes_when_the_share_is_full(make: Callable[[], Store]) -> None:
-    tenant = TenantFactory.create().pk
+    tenant = some_tenant()
 
     async def story(store: Store) -> None:
         for number in (1, 2, 3):
@@ -83,7 +93,7 @@ def test_the_least_recently_used_goes_when_the_share_is_full(make: Callable[[], 
 
 
 def test_the_same_key_again_takes_the_place_of_the_old(make: Callable[[], Store]) -> None:
-    tenant = TenantFactory.create().pk
+    tenant = some_tenant()
 
     async def story(store: Store) -> None:
         await store.keep(tenant, row(1), 0.0)
@@ -96,7 +106,7 @@ def test_the_same_key_again_takes_the_place_of_the_old(make: Callable[[], Store]
 
 
 def test_a_purge_drops_what_it_names(make: Callable[[], Store]) -> None:
-    tenant, other, key = TenantFactory.create().pk, TenantFactory.create().pk, uuid4()
+    tenant, other, key = some_tenant(), some_tenant(), uuid4()
 
     async def story(store: Store) -> None:
         await store.keep(tenant, row(1, policy="a"), 0.0)
@@ -127,3 +137,13 @@ def test_one_process_at_a_time_gets_an_answer() -> None:
         await store.release(tenant, b"k")
 
     run(redis, story)
+
+
+def test_the_database_keeps_nothing_of_a_tenant_who_has_opted_out() -> None:
+    tenant = some_tenant(on=False)
+
+    async def story(store: Store) -> None:
+        await store.keep(tenant, row(1), 0.0)
+        assert await store.find(tenant, row(1).key, 1.0) is None
+
+    run(MAKERS["table"], story)
