@@ -1,5 +1,6 @@
 """Whether a call is looked up and kept, for how long, and if not, why not. Pure."""
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -22,9 +23,9 @@ NOT_KEPT = {
     "prediction": "a predicted output is not kept",
 }
 OWN_TOOLS = (None, "function", "custom")  # that the caller runs
-REMOTE = (
-    b'"url":"http', b'"image_url":"http', b'"file_url":"http', b'"file_uri":"', b'"file_id":"',
-)  # fmt: skip
+# A URL of any scheme but data, however that is written; the literal start makes it quick to find.
+REMOTE_URL = re.compile(rb'url":"(?: |\\[nrt])*(?:(?!(?i:data):)[A-Za-z][A-Za-z0-9+.-]*:|//)')
+REMOTE_FILES = (b'"file_uri":"', b'"file_id":"')
 CITED = b'"citations":{"enabled":true'
 
 
@@ -75,7 +76,7 @@ def wished(
 
 def unfit_content(text: bytes) -> str:
     """Why a request in its canonical form may not be kept; empty if it may."""
-    if any(mark in text for mark in REMOTE):
+    if REMOTE_URL.search(text) or any(mark in text for mark in REMOTE_FILES):
         return "it points at something outside the request, which may change"
     return "citations are not kept" if CITED in text else ""
 
