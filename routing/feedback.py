@@ -1,6 +1,5 @@
 """Scores of answers: `POST /v1/feedback`, one per call; counted per model."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,7 +99,7 @@ def as_json(row: Feedback) -> dict[str, Any]:
 
 
 def _score(value: Any) -> float:
-    if type(value) not in {int, float} or not math.isfinite(value) or not -1 <= value <= 1:
+    if type(value) not in {int, float} or not -1 <= value <= 1:  # NaN is not
         raise InvalidRequest("score must be a number from -1 to 1.", param="score")
     return float(value)
 

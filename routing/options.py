@@ -14,6 +14,7 @@ import msgspec
 
 from accounts.errors import InvalidRequest, UnknownOption
 from accounts.models.project import NAME_PATTERN
+from billing import money
 from routing.chat import Body
 from routing.simulation import Simulation
 
@@ -25,6 +26,7 @@ LONGEST_HEDGE_MS = 600_000
 WIDEST_RACE = 5
 CACHE_WISHES = frozenset({"on", "off", "refresh"})
 LONGEST_CACHE_S = 7 * 24 * 3600
+FINEST = -18  # decimal places of the first digit of an amount; nobody means less
 
 # Where a session may be named, in order of precedence, after the body's `session_id`.
 SESSION_HEADERS = (b"x-flo2-session", b"x-session-id", b"x-claude-code-session-id", b"session-id")
@@ -271,13 +273,23 @@ def _names(option: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _amount(option: str, value: Any) -> Decimal:
-    """A non-negative number, or its text. Raises InvalidRequest."""
+def usd(value: Any) -> Decimal | None:
+    """A number from 0 to money.LARGEST, or its text; None for anything else."""
     try:
         amount = Decimal(str(value)) if type(value) in {str, int, float} else None
-    except InvalidOperation:
-        amount = None
-    if amount is None or not amount.is_finite() or amount < 0:
+    except (InvalidOperation, ValueError):  # no number; more digits than Python writes
+        return None
+    if amount is None or not amount.is_finite() or not 0 <= amount <= money.LARGEST:
+        return None
+    if not amount:
+        return money.ZERO
+    return amount if amount.adjusted() >= FINEST else None
+
+
+def _amount(option: str, value: Any) -> Decimal:
+    """Raises InvalidRequest."""
+    amount = usd(value)
+    if amount is None:
         raise InvalidRequest(f"{option} must be an amount in USD.", param=option)
     return amount
 

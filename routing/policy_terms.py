@@ -1,14 +1,14 @@
 """What a policy says: its document (JSON), read and checked field by field. Pure."""
 
-import math
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
 from accounts.errors import InvalidRequest
-from routing.options import LONGEST_CACHE_S, LONGEST_HEDGE_MS, WIDEST_RACE, PriceCeiling
+from billing import money
+from routing.options import LONGEST_CACHE_S, LONGEST_HEDGE_MS, WIDEST_RACE, PriceCeiling, usd
 from routing.providers.spec import CAPABILITIES, MODEL_NAME
 
 STRATEGIES = ("cheapest", "fastest", "balanced", "priority", "weighted", "race")
@@ -196,8 +196,9 @@ def _max_price(value: Any, place: str, found: Found, problems: Problems) -> None
     for name, amount in value.items():
         if name not in {"input", "output"}:
             _add(problems, f"{place}.{name}", "There is no such field.")
-        elif (price := _amount(amount)) is None:
-            _add(problems, f"{place}.{name}", "US dollars per million tokens, from 0 up.")
+        elif (price := usd(amount)) is None:
+            told = f"US dollars per million tokens, from 0 to {money.LARGEST}."
+            _add(problems, f"{place}.{name}", told)
         else:
             ceiling[name] = price
     found["max_price"] = PriceCeiling(**ceiling)
@@ -278,16 +279,8 @@ def _is_name(value: Any, place: str, problems: Problems) -> bool:
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:
-    return type(value) in {int, float} and math.isfinite(value) and low <= value <= high
+    return type(value) in {int, float} and low <= value <= high  # NaN is not
 
 
 def _is_whole(value: Any, low: float, high: float) -> bool:
     return type(value) is int and low <= value <= high
-
-
-def _amount(value: Any) -> Decimal | None:
-    try:
-        amount = Decimal(str(value)) if type(value) in {str, int, float} else None
-    except InvalidOperation:
-        return None
-    return amount if amount is not None and amount.is_finite() and amount >= 0 else None

@@ -4,12 +4,12 @@ import asyncio
 from datetime import UTC, datetime
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 
 from accounts.callers import Caller
-from accounts.errors import NotFound
+from accounts.errors import NotFound, Unavailable
 from accounts.tenancy import tenant_scope
 from routing import feedback, runtime
 from routing.api import responses
@@ -45,8 +45,11 @@ class Feedback(GatewayView):
 
 
 def _save(caller: Caller, word: Word) -> Row | None:
+    """Raises NotFound, Unavailable."""
     try:
         with tenant_scope(caller.tenant_id):
             return feedback.save(caller, word, now=datetime.now(UTC))
+    except DatabaseError:
+        raise Unavailable("The gateway cannot keep feedback at the moment.") from None
     finally:
         close_old_connections()

@@ -4,9 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import OperationalError
 
 from accounts import audit, gateway_keys
 from accounts.tenancy import tenant_scope
+from routing import feedback
 from routing.models import Feedback
 from tests.factories.accounts import TenantFactory, issue_gateway_key
 from tests.journeys.conftest import MESSAGES, Caller
@@ -75,7 +77,8 @@ def test_a_live_key_does_not_score_a_test_call(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("word", "param"),
     [
-        ({"score": 1.1}, "score"), ({"score": "1"}, "score"), ({"score": True}, "score"),
+        ({"score": 1.1}, "score"), ({"score": 10**400}, "score"), ({"score": -(10**400)}, "score"),
+        ({"score": "1"}, "score"), ({"score": True}, "score"),
         ({}, "score"), ({"score": 1, "comment": "x" * 1001}, "comment"),
         ({"score": 1, "comment": "\0"}, "comment"),
         ({"score": 1, "tags": "a"}, "tags"), ({"score": 1, "tags": [1]}, "tags"),
@@ -90,3 +93,18 @@ def test_a_word_that_is_wrong_is_refused_by_name(
 
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == param
+
+
+def test_feedback_that_cannot_be_kept_now_is_asked_for_again(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = called(caller).headers["x-flo2-call-id"]
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(feedback, "save", away)
+    refused = say(caller, call_id=call, score=1)
+
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
