@@ -151,8 +151,18 @@ def marked(plan: Plan, assigned: Assigned) -> Plan:
 
 
 def alone(plan: Plan) -> Plan:
-    """The plan of a call of our own: never raced or hedged, leaving no session behind. Pure."""
-    return msgspec.structs.replace(plan, race_width=1, hedge_after_ms=None, session="")
+    """The plan of a call of our own: never raced or hedged, leaving no session behind. Pure.
+
+    It has a limit on spending, so that whoever has no known price is asked only if nobody has.
+    """
+    priced = tuple(one for one in plan.candidates if one.price is not None)
+    return msgspec.structs.replace(
+        plan,
+        candidates=priced or plan.candidates,
+        race_width=1,
+        hedge_after_ms=None,
+        session="",
+    )
 
 
 def cached(tenant: UUID) -> Known | None:

@@ -6,7 +6,7 @@ tenant's own keys. What it may cost is set aside before it is made.
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -29,6 +29,7 @@ from routing.judging.verdict_format import NoVerdict, Said
 from routing.judging.waiting import JudgingEnds
 from routing.opening import Asked
 from routing.plan import worst_case
+from routing.plan.candidates import Candidate
 from routing.samples import Content, Example
 from routing.wire.anthropic import request as anthropic
 from routing.wire.openai import request as openai
@@ -39,6 +40,7 @@ READERS = {"openai": openai.read, "anthropic": anthropic.read, "responses": open
 ENDPOINTS = {"openai": "chat", "anthropic": "messages", "responses": "responses"}
 # Nobody's answer is worse for these: the call could not be made now, and may be made later.
 NOT_NOW = frozenset({402, 403, 429, 503, 504})
+SERVER_FAILED = 500  # and above: another time the judge may answer
 
 Reserve = Callable[[Decimal], Awaitable[None]]
 
@@ -48,7 +50,15 @@ class NotNow(Exception):
 
 
 class NoAnswer(Exception):
-    """The arm that was asked has no answer."""
+    """Who was asked has no answer; `status` says why, as HTTP does."""
+
+    def __init__(self, code: str, status: int = 502) -> None:
+        super().__init__(code)
+        self.status = status
+
+
+class Refused(Exception):
+    """The judge will not read this pair, however often it is asked: too long, filtered."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,13 @@ class Bench:
     caller: Caller
     reserve: Reserve
     cost: Decimal = ZERO
-    right: int | None = None  # canaries seen through
+    right: int | None = None  # canaries seen through, once all were shown
+    challenger: str = ""
 
     async def compare(self, content: Content, arm: str, *, call: str, shows: bool) -> Compared:
         """Raises NotNow, JudgingEnds, ClaimLost. `shows`: the judge shows first what it can."""
         answered, other, challenger = self._sides(arm, call)
+        self.challenger = challenger
         try:
             chat = _reread(content)
             request = transcript.of_request(transcript.converse(chat))
@@ -100,11 +112,14 @@ class Bench:
             return Compared("failed", challenger, failed=other.name)
         if not theirs:
             return Compared("skipped", challenger)
-        if shows:
-            await self._show(request, mine)
         texts = {answered.name: mine, other.name: theirs}
         control = self.terms.running.arms[0].name
-        return await self._judged(request, texts, control, challenger)
+        try:
+            if shows:
+                await self._show(request, mine)
+            return await self._judged(request, texts, control, challenger)
+        except Refused:
+            return Compared("dropped", challenger)
 
     async def _judged(
         self, request: str, texts: dict[str, str], control: str, challenger: str
@@ -150,21 +165,25 @@ class Bench:
             raise NoAnswer(arm.name) from None
 
     async def _show(self, request: str, answer: str) -> None:
-        """The judge reads five pairs whose better answer is known."""
-        self.right = 0
+        """The judge reads five pairs whose better answer is known; it counts once all are read."""
+        right = 0
         for canary in canaries.of(request, answer):
             try:
                 said = await self._ask(canary.pair)
             except NoVerdict:
                 continue
-            self.right += said.choice == canary.right
-        if self.right < canaries.LEAST_RIGHT:
+            right += said.choice == canary.right
+        self.right = right
+        if right < canaries.LEAST_RIGHT:
             raise JudgingEnds(
                 f"the judge saw through {self.right} of 5 pairs whose better answer is known"
             )
 
     async def _ask(self, pair: Pair) -> Said:
-        """The judge's verdict, with one more try. Raises NoVerdict, NotNow, JudgingEnds."""
+        """The judge's verdict, with one more try.
+
+        Raises NoVerdict, Refused, NotNow, JudgingEnds.
+        """
         mark = secrets.token_hex(8)
         asked = prompts.messages(pair, criteria=self.terms.criteria, mark=mark)
         text = await self._judge(asked)
@@ -187,14 +206,17 @@ class Bench:
         try:
             answer = await self._call(openai.read(msgspec.json.encode(body)), errand)
             return transcript.of_answer("openai", answer, stream=False)
-        except NoAnswer:
-            raise NotNow("the judge does not answer") from None
+        except NoAnswer as problem:
+            if problem.status >= SERVER_FAILED:
+                raise NotNow("the judge does not answer") from None
+            raise Refused(str(problem)) from None
         except CannotRead:
             return ""
 
     async def _call(self, chat: ChatRequest, errand: Errand) -> bytes:
         """The body of an answer. Raises NoAnswer, NotNow, JudgingEnds."""
-        await self.reserve(await self._at_most(chat, errand))
+        at_most = await self._at_most(chat, errand)
+        await self.reserve(at_most)
         call = ids.encode(ids.fresh())
         asked = Asked(
             call=call,
@@ -208,14 +230,13 @@ class Bench:
         )
         answer = await gateway.chat(asked)
         settled = answer.told.settled
-        if settled and settled.cost:
-            self.cost += settled.cost
+        if settled:
+            # What nobody can price may have cost all that was set aside.
+            self.cost += at_most if settled.cost is None else settled.cost
         if isinstance(answer, WholeAnswer):
             return answer.body
         assert not isinstance(answer, gateway.StreamedAnswer)  # noqa: S101  none is asked for
-        if answer.error.http_status in NOT_NOW:
-            raise NotNow(answer.error.error_code)
-        raise NoAnswer(answer.error.error_code)
+        raise _unanswered(answer.error)
 
     async def _at_most(self, chat: ChatRequest, errand: Errand) -> Decimal:
         """What a call may cost, in USD. Raises NoAnswer, NotNow, JudgingEnds."""
@@ -223,15 +244,28 @@ class Bench:
         try:
             _, plan = await opening.planned(self.caller, chat, wishes, errand=errand)
         except GatewayError as problem:
-            raise NoAnswer(problem.error_code) from None
+            raise _unanswered(problem) from None
         if plan.refusal:
             if errand.purpose == "judge":
                 raise JudgingEnds(f"the judge cannot be asked: {plan.refusal}")
-            raise NoAnswer(plan.refusal.error_code)
-        first = plan.candidates[0]
-        if first.price is None:
-            raise JudgingEnds(f"{first.target} has no known price")
-        return money.from_pico(worst_case.cost(first.price, chat, first.offer))
+            raise NoAnswer(plan.refusal.error_code, plan.refusal.http_status)
+        dearest = most_of(chat, plan.candidates)
+        if dearest is None:
+            raise JudgingEnds(f"{plan.candidates[0].target} has no known price")
+        return dearest
+
+
+def most_of(chat: ChatRequest, candidates: Iterable[Candidate]) -> Decimal | None:
+    """What the dearest of them may cost at most, in USD; None where one has no known price."""
+    costs = [one.price and worst_case.cost(one.price, chat, one.offer) for one in candidates]
+    known = [cost for cost in costs if cost is not None]
+    return money.from_pico(max(known)) if known and len(known) == len(costs) else None
+
+
+def _unanswered(error: GatewayError) -> NotNow | NoAnswer:
+    if error.http_status in NOT_NOW:
+        return NotNow(error.error_code)
+    return NoAnswer(error.error_code, error.http_status)
 
 
 def _reread(content: Content) -> ChatRequest:
