@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from accounts import changes, ids
 from accounts.callers import Caller
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 LONGEST = timedelta(seconds=240)  # a pair takes; shorter than a claim lasts
 ROUND_SECONDS = 15.0  # other tasks wait meanwhile
-REST = timedelta(minutes=5)  # of a sample that could not be judged
 GUARD_CALLS, GUARD_MARGIN = 50, 0.10
 
 T = TypeVar("T")
@@ -55,7 +54,11 @@ async def run_alone() -> int:
 async def _bench(until: datetime) -> int:
     ended = 0
     while datetime.now(UTC) < until:
-        claimed = await _in_thread(waiting.claim, datetime.now(UTC))
+        try:
+            claimed = await _in_thread(waiting.claim, datetime.now(UTC))
+        except DatabaseError:  # the next round asks again; other benches may be at work
+            log.warning("no sample could be claimed", exc_info=True)
+            break
         if claimed is None:
             break
         try:
@@ -84,9 +87,11 @@ async def _judge(claimed: Claimed) -> bool:
     try:
         compared = await bench.compare(content, claimed.sample.arm, call=call, shows=shows)
     except NotNow:
-        later = datetime.now(UTC) + REST
-        await _in_thread(waiting.postpone, claimed, until=later, cost=bench.cost)
-        return False
+        if not (bench.cost and claimed.is_last):
+            now = datetime.now(UTC)
+            await _in_thread(waiting.postpone, claimed, now=now, cost=bench.cost)
+            return False
+        compared = Compared("dropped", bench.challenger)
     except ClaimLost:
         await _in_thread(waiting.abandon, claimed, bench.cost)
         return False

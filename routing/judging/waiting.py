@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from accounts import changes, ids
 from accounts.tenancy import system_scope, tenant_scope
@@ -19,6 +19,9 @@ from routing import experiments, samples
 from routing.models import Experiment, Judgement, Sample
 
 CLAIM = timedelta(minutes=5)
+# After each try that cost something; a sample that could not be judged by then never is.
+RESTS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 240))
+MOST_TRIES = len(RESTS) + 1
 WAITING = Sample.State.WAITING
 
 
@@ -39,6 +42,11 @@ class Claimed:
     claim: UUID
     reserved: Decimal = ZERO
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the sample is tried no more, if this try cost something."""
+        return self.sample.tries >= MOST_TRIES
+
 
 def are_any(now: datetime) -> bool:
     with system_scope():
@@ -51,7 +59,7 @@ def claim(now: datetime, *, lasting: timedelta = CLAIM) -> Claimed | None:
         for pk in _free(now).order_by("id").values_list("id", flat=True)[:20]:
             mark = ids.new()
             rows = Sample.objects.filter(pk=pk, state=WAITING).filter(_unclaimed(now))
-            if rows.update(claim=mark, claimed_until=now + lasting):
+            if rows.update(claim=mark, claimed_until=now + lasting, tries=F("tries") + 1):
                 sample = Sample.objects.select_related("experiment").get(pk=pk)
                 return Claimed(sample, sample.experiment, mark)
     return None
@@ -111,11 +119,16 @@ def abandon(claimed: Claimed, cost: Decimal) -> None:
         _give_back(claimed, cost)
 
 
-def postpone(claimed: Claimed, *, until: datetime, cost: Decimal) -> None:
-    """Leave a sample for later; what was set aside and not spent is free again."""
+def postpone(claimed: Claimed, *, now: datetime, cost: Decimal) -> None:
+    """Leave a sample for later; what was set aside and not spent is free again.
+
+    A try that cost nothing is none, and the more there were, the longer the next one waits.
+    """
+    tries = claimed.sample.tries if cost else claimed.sample.tries - 1
+    until = now + RESTS[max(0, min(tries, len(RESTS)) - 1)]
     with tenant_scope(claimed.sample.tenant_id):
         if _set_aside(claimed, cost - claimed.reserved):
-            _mine(claimed).update(claim=None, claimed_until=until)
+            _mine(claimed).update(claim=None, claimed_until=until, tries=tries)
 
 
 def end_judging(experiment: Experiment, reason: str) -> None:
@@ -132,15 +145,17 @@ def end_judging(experiment: Experiment, reason: str) -> None:
 
 
 def forget_expired(now: datetime) -> int:
-    """Erase the content of samples whose time is up; how many there were."""
+    """Erase the content of samples whose time or tries are up; how many there were."""
+    tried = Q(state=WAITING, tries__gte=MOST_TRIES) & _unclaimed(now)
     with system_scope():
-        old = Sample.objects.filter(expires_at__lte=now).exclude(content=None)
+        old = Sample.objects.filter(Q(expires_at__lte=now) | tried).exclude(content=None)
         return old.update(content=None, state=Sample.State.DONE)
 
 
 def _free(now: datetime) -> QuerySet[Sample]:
     rows = Sample.objects.filter(
         state=WAITING,
+        tries__lt=MOST_TRIES,
         expires_at__gt=now,
         experiment__status=Experiment.Status.RUNNING,
         experiment__judging_ended="",

@@ -112,6 +112,7 @@ class Sample(TenantOwned):
     claim = models.UUIDField(null=True)  # of whoever judges it now
     claimed_until = models.DateTimeField(null=True)
     reserved = UsdField(default=0)  # the most that every try so far may have cost
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)  # that cost something
 
     class Meta:
         ordering = ["id"]
