@@ -18,7 +18,7 @@ from routing.conversation import (
     ToolPiece,
 )  # fmt: skip
 from routing.providers.spec import Quirks
-from routing.wire import sse
+from routing.wire import free_text, sse
 from routing.wire.anthropic import names, reply, usage
 from routing.wire.anthropic.blocks import SIGNER
 from routing.wire.anthropic.fields import Json
@@ -182,7 +182,7 @@ class Reader:
         if call is None:
             return []
         if call.is_free_text:
-            return [ToolPiece(call.index, reply.free_text("".join(call.buffer) or "{}"))]
+            return [ToolPiece(call.index, free_text.unwrapped("".join(call.buffer) or "{}"))]
         if call.has_pieces:
             return []
         return [TextPiece("{}") if call.is_answer else ToolPiece(call.index, "{}")]

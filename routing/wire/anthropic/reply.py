@@ -22,6 +22,7 @@ from routing.conversation import (
     ToolCall,
 )  # fmt: skip
 from routing.providers.spec import Quirks
+from routing.wire import free_text
 from routing.wire.anthropic import names, parts
 from routing.wire.anthropic import usage as figures
 from routing.wire.anthropic.blocks import SIGNER
@@ -209,18 +210,8 @@ def _block_of(block: _Block) -> Block | None:
         return Text(arguments)
     name, kind = names.from_wire(block.name or "")
     if kind == "custom":
-        arguments = free_text(arguments)
+        arguments = free_text.unwrapped(arguments)
     return ToolCall(id=block.id or "", name=name, arguments=arguments, kind=kind)
-
-
-def free_text(arguments: str) -> str:
-    """The input of a tool of free text, out of the object that Anthropic wraps it in."""
-    try:
-        found = _decode_any(arguments)
-    except msgspec.DecodeError:
-        return arguments
-    text = found.get("input") if isinstance(found, dict) else None
-    return text if isinstance(text, str) else arguments
 
 
 def _written(block: Block) -> Json | None:

@@ -20,14 +20,16 @@ from routing.conversation import (
     ToolPiece,
 )
 from routing.providers.spec import Quirks
-from routing.wire import sse
+from routing.wire import free_text, sse
 from routing.wire.failed import StreamCut, StreamFailed
 from routing.wire.openai import messages, reply, turns
-from routing.wire.openai.translated_reply import figures, finish_of, texts_of
+from routing.wire.openai.translated_reply import custom_names, figures, finish_of, texts_of
 from routing.wire.sides import Envelope
 
 _encode = msgspec.json.Encoder().encode
 _decode_any = msgspec.json.Decoder().decode
+_ARGUMENTS = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}'
+_INPUT = b'{"tool_calls":[{"index":%d,"custom":{"input":%b}}]}'
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -35,10 +37,16 @@ class _Function(msgspec.Struct, gc=False):
     arguments: Any = None
 
 
+class _Custom(msgspec.Struct, gc=False):
+    name: str | None = None
+    input: str | None = None
+
+
 class _Call(msgspec.Struct, gc=False):
     index: int | None = None
     id: str | None = None
     function: _Function | None = None
+    custom: _Custom | None = None
     extra_content: Any = None
 
 
@@ -151,16 +159,19 @@ class Reader:
         if ours is None or (call.id and self._ids[ours] != call.id):
             ours = self._places[place] = len(self._ids)
             self._ids.append(call.id or f"call_{ours}")
-            function = call.function
+            tool = call.custom or call.function
             pieces.append(
                 ToolBegun(
                     index=ours,
                     id=self._ids[ours],
-                    name=(function.name if function else None) or "",
+                    name=(tool.name if tool else None) or "",
+                    kind="custom" if call.custom else "function",
                     signature=turns.signature({"extra_content": call.extra_content}),
                 )
             )
         written = call.function.arguments if call.function else None
+        if call.custom:
+            written = call.custom.input
         if written:
             text = written if isinstance(written, str) else turns.arguments(written)
             pieces.append(ToolPiece(ours, text))
@@ -225,18 +236,18 @@ class Writer:
         self._finish = "stop"
         self._has_begun = False
         self._details = 0
+        self._custom = custom_names(envelope.request)
+        self._inputs: set[int] = set()  # calls whose input is free text
+        self._wrapped: dict[int, list[str]] = {}  # of them, those that come as JSON, until the end
 
     def write(self, piece: Piece) -> bytes:
         if type(piece) is TextPiece:
             chunk = self._chunk(b'{"content":%b}' % _encode(piece.text))
         elif type(piece) is ToolPiece:
-            chunk = self._chunk(
-                b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}'
-                % (piece.index, _encode(piece.text))
-            )
+            chunk = self._arguments(piece)
         elif type(piece) is Finished:
             self._finish = piece.finish
-            return b""
+            return self._unwrapped()
         elif type(piece) is Counted:
             return b""
         else:
@@ -250,7 +261,7 @@ class Writer:
         if isinstance(piece, ThinkingPiece):
             return {"reasoning_content": piece.text}
         if isinstance(piece, ToolBegun):
-            return {"tool_calls": [_begun(piece)]}
+            return {"tool_calls": [self._begun(piece)]}
         if isinstance(piece, RefusalPiece):
             return {"refusal": piece.text}
         if isinstance(piece, SignaturePiece):
@@ -263,8 +274,38 @@ class Writer:
         self._details += 1
         return {"reasoning_details": [detail]}
 
+    def _begun(self, piece: ToolBegun) -> Json:
+        call: Json = {"index": piece.index, "id": piece.id, "type": "function"}
+        if piece.kind == "custom" or piece.name in self._custom:
+            self._inputs.add(piece.index)
+            if piece.kind == "function":
+                self._wrapped[piece.index] = []
+            call |= {"type": "custom", "custom": {"name": piece.name, "input": ""}}
+        else:
+            call["function"] = {"name": piece.name, "arguments": ""}
+        if piece.signature:
+            call["extra_content"] = {"google": {"thought_signature": piece.signature}}
+        return call
+
+    def _arguments(self, piece: ToolPiece) -> bytes:
+        waiting = self._wrapped.get(piece.index)
+        if waiting is not None:
+            waiting.append(piece.text)
+            return b""
+        form = _INPUT if piece.index in self._inputs else _ARGUMENTS
+        return self._chunk(form % (piece.index, _encode(piece.text)))
+
+    def _unwrapped(self) -> bytes:
+        """The inputs that came as JSON, now that they are whole."""
+        wrapped, self._wrapped = self._wrapped, {}
+        chunks = []
+        for index, texts in wrapped.items():
+            text = free_text.unwrapped("".join(texts))
+            chunks.append(self._chunk(_INPUT % (index, _encode(text))))
+        return b"".join(chunks)
+
     def close(self, usage: Usage, cost: Decimal | None) -> bytes:
-        begin = b"" if self._has_begun else self.write(TextPiece(""))
+        begin = self._unwrapped() if self._has_begun else self.write(TextPiece(""))
         null = b',"usage":null' if self._wants_usage else b""
         end = b'{},"logprobs":null,"finish_reason":"%b"}]%b}\n\n' % (self._finish.encode(), null)
         chunks = [begin, self._open, end]
@@ -276,15 +317,3 @@ class Writer:
 
     def _chunk(self, delta: bytes) -> bytes:
         return b"".join((self._open, delta, self._shut))
-
-
-def _begun(piece: ToolBegun) -> Json:
-    call: Json = {
-        "index": piece.index,
-        "id": piece.id,
-        "type": "function",
-        "function": {"name": piece.name, "arguments": ""},
-    }
-    if piece.signature:
-        call["extra_content"] = {"google": {"thought_signature": piece.signature}}
-    return call

@@ -19,6 +19,7 @@ from routing.conversation import (
     ToolCall,
 )
 from routing.providers.spec import Quirks
+from routing.wire import free_text
 from routing.wire.failed import NotAnAnswer
 from routing.wire.openai import messages, reply, turns
 from routing.wire.sides import Envelope
@@ -95,14 +96,28 @@ def texts_of(content: Any) -> tuple[str, str]:
 
 
 def call_of(call: Json, position: int) -> ToolCall:
-    described = call.get("function") or {}
-    arguments = described.get("arguments")
+    is_custom = call.get("type") == "custom"
+    described = call.get("custom" if is_custom else "function") or {}
+    written = described.get("input") if is_custom else described.get("arguments")
     return ToolCall(
         id=str(call.get("id") or f"call_{position}"),
         name=str(described.get("name") or ""),
-        arguments=turns.arguments(arguments),
+        arguments=str(written or "") if is_custom else turns.arguments(written),
+        kind="custom" if is_custom else "function",
         signature=turns.signature(call),
     )
+
+
+def custom_names(body: Json) -> frozenset[str]:
+    """The tools of free text that a caller offers. Some providers know them as functions."""
+    tools = body.get("tools")
+    found = set()
+    for tool in tools if isinstance(tools, list) else ():
+        described = tool.get("custom") if isinstance(tool, dict) else None
+        name = described.get("name") if isinstance(described, dict) else None
+        if isinstance(name, str):
+            found.add(name)
+    return frozenset(found)
 
 
 def write_answer(
@@ -118,7 +133,7 @@ def write_answer(
             "choices": [
                 {
                     "index": 0,
-                    "message": _message(answer.blocks),
+                    "message": _message(answer.blocks, custom_names(envelope.request)),
                     "logprobs": None,
                     "finish_reason": answer.finish,
                 }
@@ -128,7 +143,7 @@ def write_answer(
     )
 
 
-def _message(blocks: Iterable[Block]) -> Json:
+def _message(blocks: Iterable[Block], custom: frozenset[str]) -> Json:
     blocks = tuple(blocks)
     text = "".join(block.text for block in blocks if isinstance(block, Text))
     refusal = "".join(block.text for block in blocks if isinstance(block, Refusal))
@@ -148,16 +163,18 @@ def _message(blocks: Iterable[Block]) -> Json:
     if details:
         message["reasoning_details"] = details
     if calls:
-        message["tool_calls"] = [_tool_call(call) for call in calls]
+        message["tool_calls"] = [_tool_call(call, custom) for call in calls]
     return message
 
 
-def _tool_call(call: ToolCall) -> Json:
-    shown: Json = {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments or "{}"},
-    }
+def _tool_call(call: ToolCall, custom: frozenset[str]) -> Json:
+    shown: Json = {"id": call.id, "type": "function"}
+    if call.kind == "custom" or call.name in custom:
+        is_wrapped = call.kind == "function"
+        text = free_text.unwrapped(call.arguments) if is_wrapped else call.arguments
+        shown |= {"type": "custom", "custom": {"name": call.name, "input": text}}
+    else:
+        shown["function"] = {"name": call.name, "arguments": call.arguments or "{}"}
     if call.signature:
         shown["extra_content"] = {"google": {"thought_signature": call.signature}}
     return shown

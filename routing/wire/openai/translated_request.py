@@ -68,8 +68,7 @@ def _write_tools(tools: tuple[Tool, ...], choice: ToolChoice | None, body: Body)
     if choice.parallel is not None:
         body["parallel_tool_calls"] = choice.parallel
     if choice.mode == "named":
-        kind = next((tool.kind for tool in tools if tool.name == choice.name), "function")
-        body["tool_choice"] = {"type": kind, kind: {"name": choice.name}}
+        body["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
     elif choice.mode != "auto" or choice.only:
         body["tool_choice"] = choice.mode
 

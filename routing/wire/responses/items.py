@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-import msgspec
-
 from routing.conversation import (
     Block,
     HiddenThinking,
@@ -15,6 +13,7 @@ from routing.conversation import (
     ToolCall,
     ToolKind,
 )
+from routing.wire import free_text
 from routing.wire.responses import thoughts
 from routing.wire.responses.tools import Origin, Toolbox
 
@@ -22,15 +21,6 @@ Status = Literal["in_progress", "completed", "incomplete"]
 PartKind = Literal["output_text", "refusal"]
 
 PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc"}
-
-
-class _Input(msgspec.Struct, frozen=True, gc=False):
-    """Arguments of a custom tool that its provider knows as a function with one text."""
-
-    input: str
-
-
-_decode_input = msgspec.json.Decoder(_Input).decode
 
 
 def item_id(body_id: str, kind: str, position: int) -> str:
@@ -85,12 +75,7 @@ def content_of_call(origin: Origin, written: str, kind: ToolKind) -> str:
     """What a call says in the caller's words; `kind` is what the provider took the tool for."""
     if origin.kind == "function":
         return written or "{}"
-    if kind == "custom":
-        return written
-    try:
-        return _decode_input(written).input
-    except (msgspec.MsgspecError, UnicodeError):
-        return written  # cut off, or the model did not keep to the schema
+    return written if kind == "custom" else free_text.unwrapped(written)
 
 
 def of_blocks(

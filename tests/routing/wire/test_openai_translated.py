@@ -30,8 +30,10 @@ from routing.conversation import (
     TextPiece,
     Thinking,
     ThinkingPiece,
+    Tool,
     ToolBegun,
     ToolCall,
+    ToolChoice,
     ToolPiece,
     ToolResult,
     Turn,
@@ -42,6 +44,12 @@ from routing.wire.openai import pieces, request, translated_reply, translated_re
 from routing.wire.sides import Envelope
 
 ENVELOPE = Envelope(body_id="chatcmpl-1", model="m", created=1_795_000_000)
+CUSTOM = Envelope(
+    body_id="chatcmpl-1",
+    model="m",
+    created=1_795_000_000,
+    request={"tools": [{"type": "custom", "custom": {"name": "g"}}, None, {"custom": []}]},
+)
 USAGE = Usage(input_uncached=10, cache_read=2, output_visible=3, reasoning=4)
 
 
@@ -210,6 +218,15 @@ class TestRequestsAreWritten:
         assert [tool["function"]["name"] for tool in body["tools"]] == ["g"]
         assert body["tool_choice"] == "any"
 
+    def test_a_forced_custom_tool_is_the_function_that_it_is_offered_as(self) -> None:
+        tools = tuple(Tool(name=name, kind="custom") for name in ("f", "g"))
+        choice = ToolChoice(mode="named", name="g")
+        asked = Conversation(turns=(Turn("user", (Text("x"),)),), tools=tools, tool_choice=choice)
+        body, _ = written(asked)
+        assert body["tool_choice"] == {"type": "function", "function": {"name": "g"}}
+        body, _ = written(asked, Quirks(forced_tools="any", required_as="any"))
+        assert [tool["function"]["name"] for tool in body["tools"]] == ["g"]
+
 
 BLOCKS = (
     Thinking(text="hm", signature="sig", signer="anthropic"),
@@ -217,6 +234,7 @@ BLOCKS = (
     Text("Let me look."),
     ToolCall(id="c1", name="f", arguments='{"a" : 1}'),
     ToolCall(id="c2", name="g", arguments="{}", signature="RXF"),
+    ToolCall(id="c3", name="h", arguments="free {", kind="custom"),
 )
 
 
@@ -239,6 +257,22 @@ class TestAnswers:
         message = json.loads(body)["choices"][0]["message"]
         assert message["refusal"] == "no"
         assert message["content"] is None
+
+    def test_what_a_provider_wrapped_for_a_custom_tool_is_unwrapped(self) -> None:
+        calls = (
+            ToolCall(id="a", name="g", arguments='{"input":"ls -l"}'),
+            ToolCall(id="b", name="g", arguments="not as asked"),
+            ToolCall(id="c", name="f", arguments='{"input":"x"}'),
+        )
+        body = translated_reply.write_answer(
+            Answer(blocks=calls, finish="tool_calls"), envelope=CUSTOM, usage=USAGE, cost=None
+        )
+        ChatCompletion.model_validate_json(body, strict=True)
+        assert translated_reply.read_answer(body, Quirks()).blocks == (
+            ToolCall(id="a", name="g", arguments="ls -l", kind="custom"),
+            ToolCall(id="b", name="g", arguments="not as asked", kind="custom"),
+            calls[2],
+        )
 
     def test_mistrals_chunks_are_text_and_thoughts(self) -> None:
         chunks = [
@@ -349,6 +383,25 @@ class TestStreams:
             ChatCompletionChunk.model_validate_json(event.removeprefix(b"data: "), strict=True)
         assert read_in([stream]) == [*told, Finished("tool_calls"), Counted(USAGE)]
         assert b'"cost":0.5' in stream
+
+    def test_the_input_of_a_custom_tool_is_streamed_as_its_own_kind(self) -> None:
+        writer = pieces.Writer(CUSTOM)
+        told: list[Piece] = [
+            ToolBegun(index=0, id="a", name="h", kind="custom"),
+            ToolPiece(0, "as it "), ToolPiece(0, "comes"),
+            ToolBegun(index=1, id="b", name="g"),
+            ToolPiece(1, '{"inp'), ToolPiece(1, 'ut":"ls"}'),
+            Finished("tool_calls"),
+        ]  # fmt: skip
+        stream = b"".join((*map(writer.write, told), writer.close(USAGE, None)))
+        assert b'"function"' not in stream
+        assert read_in([stream]) == [
+            *told[:3],
+            ToolBegun(index=1, id="b", name="g", kind="custom"),
+            ToolPiece(1, "ls"),
+            told[-1],
+            Counted(USAGE),
+        ]
 
     def test_those_who_do_not_ask_for_usage_get_none(self) -> None:
         silent = Envelope(body_id="chatcmpl-1", model="m", created=1, wants_usage=False)
