@@ -9,6 +9,7 @@ from accounts import ids
 
 LONGEST_DAYS = 400
 FIRST_YEAR, LAST_YEAR = 1970, 9998
+EARLIEST = date(FIRST_YEAR, 1, 1)
 _ID_MARGIN = timedelta(hours=1)
 
 

@@ -122,7 +122,7 @@ async def _first(asked: Asked, claim: Claim, known: Known) -> Answer:
     if isinstance(found, WholeAnswer):
         await noted(answered(claim, found.body, found.told))
     elif isinstance(found, StreamedAnswer):
-        return StreamedAnswer(_watched(found, claim, known), found.told, found.story)
+        return StreamedAnswer(_watched(found, claim, known), found.told, found.leave, found.story)
     else:
         await noted(given_back(claim))
     return found

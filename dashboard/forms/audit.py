@@ -1,12 +1,12 @@
 """The filters of the audit page."""
 
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 
 from accounts.models import AuditEvent
+from dashboard.forms import days
 
 
 class AuditForm(forms.Form):
@@ -20,10 +20,7 @@ class AuditForm(forms.Form):
 
     def __init__(self, data: Any, *, actions: list[str]) -> None:
         super().__init__(data)
-        for name, label in (("from", "From"), ("to", "To")):
-            self.fields[name] = forms.DateField(
-                required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
-            )
+        self.fields.update(days.bounds())
         choices = [("", "Anything"), *((action, plain(action)) for action in actions)]
         self.fields["action"].choices = choices  # type: ignore[attr-defined]
 
@@ -35,10 +32,10 @@ class AuditForm(forms.Form):
             rows = rows.filter(action=wishes["action"])
         if wishes.get("actor"):
             rows = rows.filter(actor__icontains=wishes["actor"])
-        if wishes.get("from"):
-            rows = rows.filter(at__gte=_midnight(wishes["from"]))
-        if wishes.get("to"):
-            rows = rows.filter(at__lt=_midnight(wishes["to"]) + timedelta(days=1))
+        if start := days.begins_at(wishes.get("from")):
+            rows = rows.filter(at__gte=start)
+        if end := days.ends_at(wishes.get("to")):
+            rows = rows.filter(at__lt=end)
         return rows
 
     @property
@@ -53,7 +50,3 @@ def plain(action: str) -> str:
     subject = {"gatewaykey": "gateway key", "managementkey": "management key"}.get(subject, subject)
     said = f"{subject} {verb}".replace("_", " ").strip()
     return said[:1].upper() + said[1:]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

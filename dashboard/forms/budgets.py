@@ -1,6 +1,6 @@
 """Forms of the budgets pages."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ from billing import money
 from billing.budgets import Wish
 from billing.models import Budget
 from billing.models.budget import BudgetMode, WindowKind
+from dashboard.forms import days
+from dashboard.forms.days import DayField
 
 THRESHOLDS = [(str(percent), f"{percent} %") for percent in (50, 80, 90, 100)]
 WINDOWS = [
@@ -110,16 +112,12 @@ class RaiseForm(forms.Form):
         help_text="On top of the limit. 0 ends a raise.",
         widget=forms.NumberInput(attrs={"step": "any", "placeholder": "10"}),
     )
-    until = forms.DateField(
+    until = DayField(
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
         label="Last day",
         help_text="To the end of this day, UTC. Empty: until the budget resets.",
     )
 
     @property
     def ends_at(self) -> datetime | None:
-        last = self.cleaned_data["until"]
-        if last is None:
-            return None
-        return datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+        return days.ends_at(self.cleaned_data["until"])

@@ -1,7 +1,6 @@
 """The filters of the calls page."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from accounts import ids
 from accounts.models import GatewayKey, Project
 from billing.records import CallFilter
 from dashboard import marks, words
+from dashboard.forms import days
 from routing.providers import catalog_index
 
 
@@ -32,10 +32,7 @@ class CallsForm(forms.Form):
         self, data: Any, *, projects: Iterable[Project], keys: Iterable[GatewayKey]
     ) -> None:
         super().__init__(data)
-        for name, label in (("from", "From"), ("to", "To")):
-            self.fields[name] = forms.DateField(
-                required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
-            )
+        self.fields.update(days.bounds())
         self._projects = {project.name: project.pk for project in projects}
         slugs = catalog_index.current().providers
         shown_keys = [(ids.show("key", key.pk), f"{key.name} …{key.last4}") for key in keys]
@@ -54,8 +51,8 @@ class CallsForm(forms.Form):
         key = wishes.get("key")
         return CallFilter(
             mode=mode,
-            start=_midnight(wishes.get("from")),
-            end=_midnight(wishes.get("to"), after=True),
+            start=days.begins_at(wishes.get("from")),
+            end=days.ends_at(wishes.get("to")),
             provider=wishes.get("provider", ""),
             model=wishes.get("model", ""),
             status=wishes.get("status", ""),
@@ -87,9 +84,3 @@ def of_tenant(tenant: UUID, query: Any) -> CallsForm:
         projects=Project.objects.for_tenant(tenant),
         keys=GatewayKey.objects.for_tenant(tenant),
     )
-
-
-def _midnight(day: date | None, *, after: bool = False) -> datetime | None:
-    if day is None:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=int(after))

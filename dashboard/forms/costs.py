@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 
-from billing.periods import LONGEST_DAYS, Period, last_days
+from billing.periods import EARLIEST, LONGEST_DAYS, Period, last_days
+from dashboard.forms import days
 
 DIMENSIONS = {
     "provider": "Provider",
@@ -26,10 +27,7 @@ class CostsForm(forms.Form):
     def __init__(self, data: Any, *, now: datetime) -> None:
         super().__init__(data)
         self._now = now
-        for name, label in (("from", "From"), ("to", "To")):
-            self.fields[name] = forms.DateField(
-                required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
-            )
+        self.fields.update(days.bounds())
 
     def clean(self) -> dict[str, Any]:
         first, last = self.cleaned_data.get("from"), self.cleaned_data.get("to")
@@ -85,6 +83,6 @@ def presets(now: datetime) -> list[Preset]:
 
 
 def previous(period: Period) -> Period:
-    """As many days right before."""
+    """As many days right before, as far as there are any."""
     last = period.first - timedelta(days=1)
-    return Period(last - timedelta(days=period.days - 1), last)
+    return Period(max(last - timedelta(days=period.days - 1), EARLIEST), last)

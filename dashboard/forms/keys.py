@@ -9,6 +9,8 @@ from django import forms
 from accounts.gateway_keys import MOST_RATES, KeyTerms
 from accounts.models import Project
 from accounts.models.gateway_key import Mode
+from dashboard.forms import days
+from dashboard.forms.days import DayField
 
 OVERLAPS = {
     "0": "at once",
@@ -69,9 +71,8 @@ class NewKeyForm(forms.Form):
     requests_per_minute = _limit("Requests per minute", "requests_per_minute")
     tokens_per_minute = _limit("Tokens per minute", "tokens_per_minute")
     max_parallel = _limit("Calls at a time", "max_parallel")
-    expires_on = forms.DateField(
+    expires_on = DayField(
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
         label="Last day",
         help_text="The key works until the end of this day, UTC. Empty: until it is revoked.",
     )
@@ -101,8 +102,6 @@ class NewKeyForm(forms.Form):
     def terms(self) -> KeyTerms:
         """What the form asks for; it must be valid."""
         wishes = self.cleaned_data
-        last = wishes["expires_on"]
-        midnight = datetime(last.year, last.month, last.day, tzinfo=UTC) if last else None
         return KeyTerms(
             name=wishes["name"],
             mode=wishes["mode"],
@@ -110,7 +109,7 @@ class NewKeyForm(forms.Form):
             policy=wishes["policy"] or None,
             allowed_models=_lines(wishes["allowed_models"]),
             allowed_cidrs=_lines(wishes["allowed_cidrs"]),
-            expires_at=midnight + timedelta(days=1) if midnight else None,
+            expires_at=days.ends_at(wishes["expires_on"]),
             **{name: wishes[name] for name in MOST_RATES},
         )
 

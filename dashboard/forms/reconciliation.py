@@ -8,12 +8,9 @@ from django import forms
 from billing import invoices, money
 from billing.invoices import BadLine, Line
 from billing.pricing import Rates
+from dashboard.forms.days import DayField
 
 LARGEST_FILE = 900_000  # bytes
-
-
-def _day(label: str) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}))
 
 
 def _rate(label: str, *, required: bool = True) -> forms.DecimalField:
@@ -51,7 +48,7 @@ class InvoiceForm(forms.Form):
     def __init__(self, providers: list[tuple[str, str]], data: Any = None) -> None:
         super().__init__(data)
         self.fields["provider"] = forms.ChoiceField(label="Provider", choices=providers)
-        self.fields["from"], self.fields["to"] = _day("From"), _day("To")
+        self.fields["from"], self.fields["to"] = DayField(label="From"), DayField(label="To")
         self.fields["amount_usd"] = forms.DecimalField(
             label="Amount in US dollars",
             min_value=Decimal(0),
