@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from billing import corrections, periods, pricing, reports
+from billing import attempt_sums, corrections, periods, pricing, reports
 from billing.models import Attempt, Call, Correction
 from billing.money import PICO, ZERO
 from billing.periods import Period
@@ -23,7 +23,6 @@ from billing.usage import BUCKETS, Usage
 
 BASIS_DAYS = 7
 TOLERANCE = Decimal("0.01")  # of a provider's figure; beyond it a warning is shown
-MOST_CALLS = 20_000  # looked at one by one
 _WHOLE_INPUT = (
     F("input_uncached")
     + F("cache_read")
@@ -117,13 +116,13 @@ def differs(ours: Decimal, theirs: Decimal) -> bool:
 
 def overhead(tenant: UUID, period: Period, *, mode: str) -> Overhead:
     by_purpose = {
-        row.group["purpose"]: row.totals.cost
+        row.group["purpose"]: row.totals
         for row in reports.spend(tenant, period, mode=mode, group_by=("purpose",))
     }
-    lost = _attempts(tenant, period).filter(outcome="lost")
-    costs = _with_costs(tenant, period, lost, mode=mode, purpose="user")
-    race = sum((cost for _, cost in costs if cost), start=ZERO)
-    return Overhead(race, by_purpose.get("judge", ZERO), by_purpose.get("shadow", ZERO))
+    user, judge, shadow = (
+        by_purpose.get(purpose, Totals()) for purpose in ("user", "judge", "shadow")
+    )
+    return Overhead(race=user.lost, judge=judge.cost, shadow=shadow.cost)
 
 
 def forecast(tenant: UUID, *, mode: str, now: datetime) -> Forecast:
@@ -150,36 +149,18 @@ def forecast(tenant: UUID, *, mode: str, now: datetime) -> Forecast:
 
 def unpriced(tenant: UUID, period: Period, *, mode: str) -> list[Unpriced]:
     """Models whose calls have no price, those with most attempts first."""
-    rows = _attempts(tenant, period).filter(cost=None)
-    priced = Correction.objects.for_tenant(tenant).filter(
-        call_id__gte=periods.first_id(period.start), call_id__lt=periods.id_after(period.end)
-    )
-    known = set(priced.values_list("call_id", "number"))
-    found_rows = list(rows[:MOST_CALLS])
-    of_mode = _ids_of(tenant, period, {row.call_id for row in found_rows}, mode=mode)
-    found: dict[tuple[str, str], Unpriced] = {}
-    for row in found_rows:
-        if row.call_id not in of_mode or (row.call_id, row.number) in known:
-            continue
-        key = (row.provider, row.model)
-        before = found.get(key, Unpriced(*key, 0, Usage()))
-        found[key] = Unpriced(*key, before.attempts + 1, before.usage + _usage(row))
-    return sorted(found.values(), key=lambda one: (-one.attempts, one.provider, one.model))
+    rows = attempt_sums.by_model(tenant, period, "unpriced", mode=mode)
+    found = [Unpriced(row.provider, row.model, row.attempts, row.usage) for row in rows]
+    return sorted(found, key=lambda one: (-one.attempts, one.provider, one.model))
 
 
 def reported(tenant: UUID, period: Period, *, mode: str) -> list[Reported]:
     """Providers' own figures beside ours; those that differ most first."""
-    rows = _attempts(tenant, period).filter(reported_cost__isnull=False)
-    found: dict[tuple[str, str], Reported] = {}
-    for row, cost in _with_costs(tenant, period, rows, mode=mode):
-        if cost is None or row.reported_cost is None or row.cost_status == "reported":
-            continue
-        key = (row.provider, row.model)
-        before = found.get(key, Reported(*key, 0, ZERO, ZERO))
-        found[key] = Reported(
-            *key, before.attempts + 1, before.ours + cost, before.theirs + row.reported_cost
-        )
-    return sorted(found.values(), key=lambda one: (not one.is_off, -abs(one.difference)))
+    rows = attempt_sums.by_model(tenant, period, "reported", mode=mode)
+    found = [
+        Reported(row.provider, row.model, row.attempts, row.cost, row.reported) for row in rows
+    ]
+    return sorted(found, key=lambda one: (not one.is_off, -abs(one.difference)))
 
 
 def what_if(tenant: UUID, period: Period, price: Price, *, mode: str) -> WhatIf:
@@ -264,46 +245,6 @@ def _priced(sums: dict[str, Any], price: Price) -> Decimal:
         tokens = pricing.cost_of(usage, Price(source=price.source, rates=rates))
         total += tokens - rates.per_request + rates.per_request * sums[f"number_{place}"]
     return total
-
-
-def _attempts(tenant: UUID, period: Period) -> QuerySet[Attempt]:
-    """Of calls whose ids fall in the period, give or take the margin of its ends."""
-    rows = Attempt.objects.for_tenant(tenant).filter(
-        call_id__gte=periods.first_id(period.start), call_id__lt=periods.id_after(period.end)
-    )
-    return rows.order_by("call_id", "number")
-
-
-def _with_costs(
-    tenant: UUID, period: Period, rows: QuerySet[Attempt], **of_calls: str
-) -> list[tuple[Attempt, Decimal | None]]:
-    """Attempts of calls of this mode (and purpose) at the costs that rule now."""
-    found = list(rows[:MOST_CALLS])
-    calls = {row.call_id for row in found}
-    of_mode = _ids_of(tenant, period, calls, **of_calls)
-    corrected: corrections.Effective = {}
-    if found:
-        corrected = corrections.between(tenant, found[0].call_id, found[-1].call_id)
-    return [
-        (row, corrections.attempt_after(row, corrected.get((row.call_id, row.number))).cost)
-        for row in found
-        if row.call_id in of_mode
-    ]
-
-
-def _ids_of(tenant: UUID, period: Period, calls: set[UUID], **wanted_values: str) -> set[UUID]:
-    """Which of these calls have these values and were opened in the period."""
-    within = {"created_at__gte": period.start, "created_at__lt": period.end}
-    wanted = sorted(calls)
-    found: set[UUID] = set()
-    for start in range(0, len(wanted), 500):
-        part = Call.objects.for_tenant(tenant).filter(id__in=wanted[start : start + 500])
-        found |= set(part.filter(**wanted_values, **within).values_list("id", flat=True))
-    return found
-
-
-def _usage(row: Any) -> Usage:
-    return Usage(**{bucket: getattr(row, bucket) for bucket in BUCKETS})
 
 
 def estimated_share(totals: Totals) -> float | None:

@@ -80,6 +80,8 @@ def _add_attempt(sums: list[int], attempt: AttemptEnded, sign: int) -> None:
     sums[_INDEX["cost"]] += cost
     if attempt.cost_status == "estimated":
         sums[_INDEX["estimated"]] += cost
+    if attempt.outcome == "lost":
+        sums[_INDEX["lost"]] += cost
 
 
 def _add_call(sums: list[int], call: Booked, settled: CallSettled) -> None:

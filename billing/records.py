@@ -1,63 +1,15 @@
 """A call and its attempts as the API, the pages and exports show them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import QuerySet
-
 from accounts import ids
 from accounts.models import GatewayKey, Project
-from billing import books, corrections, money, periods, pricing
+from billing import books, corrections, money, pricing
 from billing.models import Attempt, Call
 from billing.usage import BUCKETS
-
-PAGE_LIMIT = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallFilter:
-    """Which calls to list; empty fields do not restrict."""
-
-    mode: str
-    start: datetime | None = None
-    end: datetime | None = None
-    provider: str = ""
-    model: str = ""
-    status: str = ""
-    project: UUID | None = None
-    key: UUID | None = None
-    tag: str = ""
-    policy: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Calls newest first, and the cursor of the page after them."""
-
-    calls: list[Call]
-    next: str | None
-
-
-def list_calls(tenant: UUID, wanted: CallFilter, *, cursor: str = "", limit: int = 50) -> Page:
-    """A page of calls, found by key and not by offset. Raises InvalidId for a bad cursor."""
-    rows = _filtered(Call.objects.for_tenant(tenant), wanted)
-    if cursor:
-        rows = rows.filter(id__lt=ids.decode(cursor))
-    limit = max(1, min(limit, PAGE_LIMIT))
-    found = list(rows.order_by("-id")[: limit + 1])
-    more = len(found) > limit
-    found = found[:limit]
-    return Page(found, ids.encode(found[-1].id.int) if more else None)
-
-
-def pick_calls(tenant: UUID, wanted: CallFilter, calls: list[UUID]) -> list[Call]:
-    """Those of some calls that fit the filter, newest first."""
-    rows = _filtered(Call.objects.for_tenant(tenant), wanted)
-    return list(rows.filter(id__in=calls).order_by("-id"))
 
 
 def find_call(tenant: UUID, call: UUID) -> tuple[Call, list[Attempt]] | None:
@@ -211,33 +163,3 @@ def _price(attempt: Attempt | None) -> dict[str, Any] | None:
 
 def _usd(amount: Decimal | None) -> str | None:
     return None if amount is None else money.plain(amount)
-
-
-def _filtered(rows: QuerySet[Call], wanted: CallFilter) -> QuerySet[Call]:
-    rows = rows.filter(mode=wanted.mode)
-    exact = {
-        "provider": wanted.provider,
-        "model": wanted.model,
-        "status": wanted.status,
-        "project_id": wanted.project,
-        "gateway_key_id": wanted.key,
-        "policy": wanted.policy,
-    }
-    rows = rows.filter(**{name: value for name, value in exact.items() if value})
-    if wanted.start:
-        rows = rows.filter(id__gte=periods.first_id(wanted.start), created_at__gte=wanted.start)
-    if wanted.end:
-        rows = rows.filter(id__lt=periods.id_after(wanted.end), created_at__lt=wanted.end)
-    if wanted.tag:
-        rows = _with_tag(rows, wanted.tag)
-    return rows
-
-
-def _with_tag(rows: QuerySet[Call], tag: str) -> QuerySet[Call]:
-    """JSON containment is PostgreSQL's; on SQLite the elements are looked at."""
-    if connection.vendor == "postgresql":
-        return rows.filter(tags__contains=[tag])
-    return rows.extra(  # the tag is a parameter
-        where=["EXISTS (SELECT 1 FROM json_each(billing_call.tags) WHERE value = %s)"],
-        params=[tag],
-    )

@@ -53,6 +53,7 @@ class Totals:
     saved: Decimal = Decimal(0)
     estimated: Decimal = Decimal(0)
     unpriced_calls: int = 0
+    lost: Decimal = Decimal(0)
 
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Totals)))

@@ -31,6 +31,7 @@ _BY_ATTEMPT = {
         "CASE WHEN cost_status = 'estimated' OR (change IS NOT NULL AND usage_source = 'estimated')"
         " THEN coalesce(cost, 0) + coalesce(change, 0) ELSE 0 END"
     ),
+    "lost": "CASE WHEN outcome = 'lost' THEN coalesce(cost, 0) + coalesce(change, 0) ELSE 0 END",
     "unknown": "CASE WHEN cost IS NULL AND change IS NULL THEN 1 ELSE 0 END",
     "unlucky": "CASE WHEN outcome IN ('answered', 'lost') THEN 0 ELSE 1 END",
 }
@@ -44,7 +45,7 @@ _BY_CALL = {
 }
 _SUMMED = [name for name in _BY_ATTEMPT if name not in {"unlucky", "unknown"}]
 _NAMES = (*_BY_CALL, *_SUMMED, "saved")
-_MONEY = {"cost", "saved", "estimated"}
+_MONEY = {"cost", "saved", "estimated", "lost"}
 
 
 def by_tag(tenant: UUID, period: Period, *, mode: str) -> list[tuple[str, dict[str, Any]]]:

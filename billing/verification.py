@@ -27,7 +27,7 @@ from billing.models import Budget, BudgetWindow, Call, Lease, SpendDay, SpendDel
 from billing.models.spend import DIMENSIONS, SUMS, Spend
 from billing.money import ZERO
 
-_MONEY = frozenset({"cost", "saved", "estimated"})
+_MONEY = frozenset({"cost", "saved", "estimated", "lost"})
 Group = tuple[Any, ...]
 Sums = dict[str, int]  # money in pico-dollars
 

@@ -23,7 +23,7 @@ from accounts.models import Membership, User
 from accounts.models.gateway_key import Mode
 from accounts.roles import Right, has_right
 from accounts.tenancy import tenant_scope
-from billing import feed, records
+from billing import call_search, feed, records
 from billing.feed import CallsBooked
 from dashboard import impersonating
 from dashboard.forms.calls import of_tenant
@@ -124,7 +124,7 @@ def rows_of(tenant: UUID, query: QueryDict, calls: list[UUID]) -> str:
     mode = query.get("mode", "")
     with tenant_scope(tenant):
         wanted = of_tenant(tenant, query).wanted(mode if mode in Mode.values else Mode.TEST)
-        picked = records.pick_calls(tenant, wanted, calls)
+        picked = call_search.pick_calls(tenant, wanted, calls)
         context: dict[str, Any] = {
             "calls": records.with_names(tenant, picked),
             "recent": picked,

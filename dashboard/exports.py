@@ -9,8 +9,8 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 
 from accounts.tenancy import tenant_scope
-from billing import records
-from billing.records import CallFilter
+from billing import call_search, records
+from billing.call_search import CallFilter
 from routing.api.manage.calls import safe
 
 MOST_ROWS = 10_000
@@ -41,9 +41,9 @@ async def calls(tenant: UUID, wanted: CallFilter) -> AsyncIterator[bytes]:
 
 def _read(tenant: UUID, wanted: CallFilter, cursor: str, most: int) -> tuple[list[bytes], str]:
     """The lines of one page, and the cursor of the next; the page has a transaction of its own."""
-    limit = min(most, records.PAGE_LIMIT)
+    limit = min(most, call_search.PAGE_LIMIT)
     with tenant_scope(tenant):
-        page = records.list_calls(tenant, wanted, cursor=cursor, limit=limit)
+        page = call_search.list_calls(tenant, wanted, cursor=cursor, limit=limit)
         shown = records.many_as_json(tenant, page.calls)
     return [_row(record) for record in shown], page.next or ""
 

@@ -26,6 +26,7 @@ SUMS = (
     "saved",
     "estimated",
     "unpriced_calls",
+    "lost",
 )
 
 
@@ -56,6 +57,7 @@ class Spend(TenantOwned):
     saved = UsdField(default=0)
     estimated = UsdField(default=0)  # the part of cost that rests on estimated usage
     unpriced_calls = models.BigIntegerField(default=0)
+    lost = UsdField(default=0, db_default=0)  # the part of cost of attempts that lost
 
     class Meta:
         abstract = True

@@ -8,7 +8,7 @@ from django import forms
 
 from accounts import ids
 from accounts.models import GatewayKey, Project
-from billing.records import CallFilter
+from billing.call_search import CallFilter
 from dashboard import marks, words
 from dashboard.forms import days
 from routing.providers import catalog_index

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from accounts import ids
 from accounts.errors import NotFound
-from billing import records
+from billing import call_search, records
 from dashboard import exports, saved_views, snippets
 from dashboard.decorators import TenantRequest
 from dashboard.forms.calls import of_tenant
@@ -23,7 +23,7 @@ def calls(request: TenantRequest) -> HttpResponse:
     wanted = form.wanted(request.mode)
     cursor = request.GET.get("cursor", "")
     try:
-        page = records.list_calls(tenant, wanted, cursor=cursor, limit=ROWS)
+        page = call_search.list_calls(tenant, wanted, cursor=cursor, limit=ROWS)
     except ids.InvalidId:
         raise NotFound(kind="page of calls") from None
     query = query_of(form, request.mode)
@@ -36,6 +36,7 @@ def calls(request: TenantRequest) -> HttpResponse:
         ),
         "calls": records.with_names(tenant, page.calls),
         "next": page.next,
+        "looked_back_to": page.looked_back_to,
         "cursor": cursor,
         "most_rows": exports.MOST_ROWS,
         "curl": snippets.curl(snippets.base_url(request)),

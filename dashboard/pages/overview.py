@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.models import GatewayKey, ProviderKey
 from accounts.models.provider_key import KeyStatus
-from billing import latency, periods, provider_health, records, reports
+from billing import call_search, latency, periods, provider_health, records, reports
+from billing.call_search import CallFilter
 from billing.money import ZERO
-from billing.records import CallFilter
 from billing.reports import SpendRow, Totals
 from dashboard import charts, marks, snippets
 from dashboard.decorators import TenantRequest
@@ -50,7 +50,7 @@ def overview(request: TenantRequest) -> HttpResponse:
     period = periods.last_days(DAYS + 1, now)  # a calendar month is never longer
     rows = reports.spend(tenant, period, mode=mode, group_by=("day", "provider"))
     days = list(period)[1:]
-    recent = records.list_calls(tenant, CallFilter(mode=mode), limit=RECENT).calls
+    recent = call_search.list_calls(tenant, CallFilter(mode=mode), limit=RECENT).calls
     keys = list(ProviderKey.objects.for_tenant(tenant))
     spent = _spent(rows, days[0], now)
     health = provider_health.last_day(tenant, mode=mode, now=now)

@@ -51,13 +51,14 @@ def money_of(story: Story, attempt: Any = None) -> dict[str, Decimal]:
     return {
         "cost": cost,
         "estimated": cost if attempt.cost_status == "estimated" else Decimal(0),
+        "lost": cost if attempt.outcome == "lost" else Decimal(0),
     }
 
 
 def total(stories: Iterable[Story]) -> Sums:
     """The sums over whole calls with all their attempts."""
     counts: Counter[str] = Counter()
-    money = dict.fromkeys(("cost", "saved", "estimated"), Decimal(0))
+    money = dict.fromkeys(("cost", "saved", "estimated", "lost"), Decimal(0))
     for story in stories:
         counts += of_call(story)
         amounts = [money_of(story)]

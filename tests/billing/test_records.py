@@ -6,16 +6,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import ids, tenancy
 from accounts.models import Tenant
-from billing import records
+from billing import call_search, records, rollups
+from billing.call_search import CallFilter, Page
 from billing.models import Attempt, Call
 from billing.pricing import Price, Rates
-from billing.records import CallFilter, Page
 from billing.usage import BUCKETS, Usage
 from tests.accounts.depth import examples
 from tests.billing import bookkeeping
@@ -23,13 +24,14 @@ from tests.factories.accounts import ProjectFactory, TenantFactory, issue_gatewa
 from tests.factories.billing import NOON, AttemptEndedFactory, book_call, call_id, failed
 
 pytestmark = pytest.mark.django_db
+HOUR_MS = 3_600_000
 LIVE = CallFilter(mode="live")
 AT_NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def listed(tenant: Tenant, wanted: CallFilter = LIVE, **page: Any) -> Page:
     with tenancy.tenant_scope(tenant.pk):
-        return records.list_calls(tenant.pk, wanted, **page)
+        return call_search.list_calls(tenant.pk, wanted, **page)
 
 
 def ids_of(page: Page) -> list[UUID]:
@@ -82,8 +84,8 @@ class TestPaging:
         assert len(listed(tenant, limit=limit).calls) == found
 
     def test_a_page_has_at_most_200_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert records.PAGE_LIMIT == 200
-        monkeypatch.setattr(records, "PAGE_LIMIT", 2)
+        assert call_search.PAGE_LIMIT == 200
+        monkeypatch.setattr(call_search, "PAGE_LIMIT", 2)
         tenant = TenantFactory.create()
         for number in range(3):
             book_call(tenant, opened_at=NOON + number)
@@ -168,6 +170,70 @@ class TestFilters:
 
         assert seen == made[::-1][::2]
         assert cursor == ""
+
+
+class TestBoundedSearch:
+    """A page looks at so many calls and no more; what it did not come to is behind its cursor."""
+
+    @pytest.fixture(autouse=True)
+    def _looks_at_ten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(call_search, "LOOKED_AT", 10)
+
+    def test_every_call_that_fits_is_found_in_the_end(self) -> None:
+        tenant = TenantFactory.create()
+        made = [
+            book_call(tenant, opened_at=NOON + n, tags=("a",) if n % 7 == 0 else ()).id
+            for n in range(40)
+        ]
+        seen, cursor, pages = [], "", 0
+        while pages == 0 or cursor:
+            page = listed(tenant, CallFilter(mode="live", tag="a"), cursor=cursor, limit=2)
+            seen, cursor, pages = [*seen, *ids_of(page)], page.next or "", pages + 1
+
+        assert seen == made[::-1][4::7]
+        assert pages < 6
+
+    def test_an_empty_page_goes_on_where_the_sums_know_of_one(self) -> None:
+        tenant = TenantFactory.create()
+        [wanted] = [book_call(tenant, policy="rare", opened_at=NOON - 90 * HOUR_MS).id]
+        for ago in range(50):
+            book_call(tenant, opened_at=NOON - ago * HOUR_MS)
+        if connection.vendor == "postgresql":
+            rollups.add_up()  # one of the two ways that sums are kept
+
+        page = listed(tenant, CallFilter(mode="live", policy="rare"))
+
+        assert (ids_of(page), page.next) == ([wanted], None)
+
+    @pytest.mark.parametrize("nothing", [{"policy": "none"}, {"status": "refused"}])
+    def test_what_no_sum_knows_is_not_looked_for(self, nothing: dict[str, str]) -> None:
+        tenant = TenantFactory.create()
+        for ago in range(30):
+            book_call(tenant, opened_at=NOON - ago * HOUR_MS)
+
+        page = listed(tenant, CallFilter(mode="live", **nothing))
+
+        assert (page.calls, page.next, page.looked_back_to) == ([], None, None)
+
+    def test_a_page_without_a_call_says_how_far_it_looked(self) -> None:
+        tenant = TenantFactory.create()
+        for ago in range(30):
+            book_call(tenant, opened_at=NOON - ago * HOUR_MS)
+
+        page = listed(tenant, CallFilter(mode="live", tag="none"))
+
+        assert page.calls == []
+        assert page.looked_back_to == datetime.fromtimestamp((NOON - 19 * HOUR_MS) / 1000, tz=UTC)
+
+    def test_a_period_is_looked_at_to_its_end(self) -> None:
+        tenant = TenantFactory.create()
+        for ago in range(30):
+            book_call(tenant, opened_at=NOON - ago * HOUR_MS)
+        since = datetime.fromtimestamp(NOON / 1000, tz=UTC) - timedelta(hours=5)
+
+        page = listed(tenant, CallFilter(mode="live", start=since, tag="none"))
+
+        assert (page.calls, page.next) == ([], None)
 
 
 class TestOthers:

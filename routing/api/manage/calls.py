@@ -15,8 +15,8 @@ from accounts import ids
 from accounts.errors import InvalidRequest, NotFound
 from accounts.models import GatewayKey, Project, Tenant
 from accounts.models.gateway_key import Mode
-from billing import money, periods, records, reports
-from billing.records import CallFilter
+from billing import call_search, money, periods, records, reports
+from billing.call_search import CallFilter
 from billing.reports import SpendRow, Totals
 from routing.api.manage.view import ManageView, now, scoped
 
@@ -44,14 +44,18 @@ class Calls(ManageView):
     )
     @scoped
     def get(self, request: Request) -> Response:
-        """Calls newest first; `next` is the cursor of the page after."""
+        """Calls newest first; `next` is the cursor of the page after.
+
+        A page looks at a limited number of calls: with filters that fit few of them it may hold
+        less than `limit`, or none. There are no more when `next` is null.
+        """
         tenant = self.manager.tenant.pk
         query = known(request, FILTERS)
         limit = query.get("limit", "50")
         if not limit.isdigit():
             raise InvalidRequest("limit must be a whole number.", param="limit")
         try:
-            page = records.list_calls(
+            page = call_search.list_calls(
                 tenant,
                 wanted(self.manager.tenant, query),
                 cursor=query.get("cursor", ""),
