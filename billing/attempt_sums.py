@@ -73,8 +73,8 @@ def _statement(kind: Kind) -> str:
 def _sums(row: tuple[Any, ...]) -> Sums:
     provider, model, attempts, cost, reported, *tokens = row
     usage = Usage(**dict(zip(BUCKETS, map(int, tokens), strict=True)))
-    amounts = (money.from_pico(int(pico)) for pico in (cost, reported))
-    return Sums(provider, model, attempts, *amounts, usage)
+    ours, theirs = (money.from_pico(int(pico)) for pico in (cost, reported))
+    return Sums(provider, model, attempts, ours, theirs, usage)
 
 
 def _id(value: UUID) -> Any:

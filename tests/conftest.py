@@ -20,7 +20,8 @@ faulthandler.enable()
 # They know no database, or start an installation with one of its own: one of CI's two runs is
 # enough, the embedded one.
 ONCE = (
-    "contract/test_mutations.py", "experiments/test_crash.py", "experiments/test_crash_runs.py",
+    "contract/test_mutations.py", "experiments/test_crash.py", "experiments/test_crash_redis.py",
+    "experiments/test_crash_runs.py",
     "experiments/test_scorer.py", "experiments/test_speed.py", "experiments/test_statistics.py",
 )  # fmt: skip
 

@@ -5,6 +5,8 @@ A report reads both, so it is never behind the books. Each attempt counts under 
 and model, each call under those that served it.
 """
 
+from decimal import Decimal
+
 from django.db import models
 
 from accounts.tenancy import TenantOwned
@@ -57,7 +59,7 @@ class Spend(TenantOwned):
     saved = UsdField(default=0)
     estimated = UsdField(default=0)  # the part of cost that rests on estimated usage
     unpriced_calls = models.BigIntegerField(default=0)
-    lost = UsdField(default=0, db_default=0)  # the part of cost of attempts that lost
+    lost = UsdField(default=0, db_default=Decimal(0))  # the part of cost of attempts that lost
 
     class Meta:
         abstract = True

@@ -24,6 +24,7 @@ from billing.facts import AttemptEnded, CallOpened, CallSettled, Status  # noqa:
 from billing.leases import Payer  # noqa: E402
 from billing.ledger import Ledger  # noqa: E402
 
+waited: list[float] = []  # seconds for the admission of each call
 NEED = 10**9  # pico-dollars that a call may cost at most: a thousandth of a dollar
 
 
@@ -32,17 +33,20 @@ async def call(
 ) -> None:
     """One call: admitted or refused, answered, failed or cancelled."""
     at = int(time.time() * 1000)
-    tenant, project = UUID(rng.choice(orders["tenants"])), None
+    tenant, project, key, lineage = UUID(rng.choice(orders["tenants"])), None, None, None
     if orders["projects"].get(str(tenant)):
         project = UUID(rng.choice(orders["projects"][str(tenant)]))
+    if orders["keys"]:
+        key, lineage = map(UUID, rng.choice(orders["keys"]))
     need = NEED if orders["exact"] else rng.randrange(NEED // 10, NEED)
     fact = CallOpened(
         call=ids.encode(ids.fresh()), tenant=tenant, opened_at=at, deadline=at + 60_000,
-        mode="live", endpoint="chat", requested_model="auto", project=project,
+        mode="live", endpoint="chat", requested_model="auto", project=project, key=key,
         targets=("groq/llama",), expected_cost=Decimal(need // 2).scaleb(-12),
     )  # fmt: skip
+    began = time.perf_counter()
     try:
-        opened = await books.admit(fact, Payer(tenant, "live", project), need=need)
+        opened = await books.admit(fact, Payer(tenant, "live", project, lineage), need=need)
     except BudgetExceeded:
         told["refused"] += 1
         return
@@ -50,6 +54,7 @@ async def call(
         told["away"] += 1
         return
     told["admitted"] += 1
+    waited.append(time.perf_counter() - began)
     fate = rng.random()
     await asyncio.sleep(rng.random() * 0.02)
     used = 0 if fate < 0.1 else need if orders["exact"] else rng.randrange(need + 1)
@@ -98,7 +103,8 @@ async def main(orders: dict[str, Any]) -> dict[str, int]:
     await asyncio.gather(*(caller() for _ in range(orders["callers"])))
     await asyncio.to_thread(changes.feed.stop)
     await asyncio.to_thread(books.stop)
-    return told
+    slowest = sorted(waited)[len(waited) * 99 // 100] if waited else 0.0
+    return {**told, "p99_us": int(slowest * 1e6)}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ the ledger, exactly.
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -17,12 +17,12 @@ import pytest
 from django.conf import settings
 
 from accounts import tenancy
-from accounts.models import Project, Tenant
+from accounts.models import GatewayKey, Project, Tenant
 from billing import lease_rows, reconcile
 from billing.models import Attempt, Budget, BudgetWindow, Call
 from tests.accounts import databases
 from tests.billing.processes import Process, running
-from tests.factories.accounts import ProjectFactory, TenantFactory
+from tests.factories.accounts import ProjectFactory, TenantFactory, issue_gateway_key
 from tests.factories.budgets import leases_of, make_budget, window_of
 from tests.servers.gateway import wait_for
 
@@ -80,12 +80,18 @@ def stack() -> Iterator[ExitStack]:
         yield its
 
 
-def orders(tenants: list[Tenant], projects: list[Project] = [], **rest: Any) -> dict[str, Any]:  # noqa: B006
+def orders(
+    tenants: list[Tenant],
+    projects: Sequence[Project] = (),
+    keys: Sequence[GatewayKey] = (),
+    **rest: Any,
+) -> dict[str, Any]:
     by_tenant: dict[str, list[str]] = {}
     for project in projects:
         by_tenant.setdefault(str(project.tenant_id), []).append(str(project.pk))
     given = {
         "tenants": [str(one.pk) for one in tenants], "projects": by_tenant, "exact": False,
+        "keys": [(str(one.pk), str(one.lineage)) for one in keys],
         "calls": 10**9, "callers": CALLERS, "seconds": SECONDS,
     }  # fmt: skip
     return {**given, **rest}
@@ -113,6 +119,9 @@ def on_the_books(budget: Budget) -> Decimal:
         calls = Call.objects.for_tenant(budget.tenant_id).filter(mode="live")
         if budget.project_id:
             calls = calls.filter(project_id=budget.project_id)
+        if budget.lineage:
+            keys = GatewayKey.objects.for_tenant(budget.tenant_id).filter(lineage=budget.lineage)
+            calls = calls.filter(gateway_key_id__in=list(keys.values_list("pk", flat=True)))
         wanted = set(calls.values_list("id", flat=True))
         rows = Attempt.objects.for_tenant(budget.tenant_id).values_list("call_id", "cost")
         return sum((cost for call, cost in rows if cost and call in wanted), Decimal(0))
@@ -138,6 +147,7 @@ def test_two_hundred_at_once_against_a_budget_for_ten(
     told = spenders.finish()
     settle_down(tmp_path)
 
+    print(f"200 at once against a budget for 10: {told}")
     assert sum(one["admitted"] for one in told) == 10
     assert sum(one["admitted"] + one["refused"] for one in told) == 200
     assert window_of(budget).spent == Decimal("0.01")
@@ -148,13 +158,15 @@ def test_nothing_is_overspent_whoever_is_killed(
     tenant: Tenant, tmp_path: Path, stack: ExitStack
 ) -> None:
     projects = [ProjectFactory.create(tenant=tenant) for _ in range(2)]
+    keys = [issue_gateway_key(tenant).record for _ in range(4)]
     limit = "20" if FULL else "1.5"
     made = [
         make_budget(tenant, limit, window="total"),
         make_budget(tenant, "9" if FULL else "0.7", window="total", subject=projects[0]),
+        make_budget(tenant, "4" if FULL else "0.3", window="total", subject=keys[0]),
         make_budget(tenant, "1000", window="month"),
     ]
-    spenders = Spenders(stack, tmp_path, orders([tenant], projects))
+    spenders = Spenders(stack, tmp_path, orders([tenant], projects, keys))
     most, looks = Decimal(0), 0
     for kill in range(KILLS + 1):
         ends = time.monotonic() + SECONDS / (KILLS + 2)
@@ -168,7 +180,9 @@ def test_nothing_is_overspent_whoever_is_killed(
     told = spenders.finish()
     settle_down(tmp_path)
 
-    print(f"{PROCESSES} processes, {KILLS} kills, {looks} looks: {told}; at most {most} of {limit}")
+    spent = [f"{window_of(budget).spent} of {budget.limit} ({budget.scope})" for budget in made]
+    print(f"{PROCESSES} processes, {CALLERS * PROCESSES} callers, {KILLS} kills, {looks} looks:")
+    print(f"{told}; at most {most} of {limit}; spent {', '.join(spent)}")
     check_at_rest(made)
     assert all(window_of(budget).spent <= budget.limit for budget in made)
     assert window_of(made[0]).spent > made[0].limit / 2
@@ -185,6 +199,7 @@ def test_at_twice_the_head_room_nobody_is_refused(
     told = spenders.finish()
     settle_down(tmp_path)
 
+    print(f"twice the head-room: {told}")
     assert [one["refused"] for one in told] == [0] * PROCESSES
     assert sum(one["admitted"] for one in told) == HEAD_ROOM_CALLS
     assert window_of(budget).spent == limit / 2
@@ -194,7 +209,8 @@ def test_at_twice_the_head_room_nobody_is_refused(
 def test_tenants_do_not_pay_for_each_other(tmp_path: Path, stack: ExitStack) -> None:
     tenants = [TenantFactory.create() for _ in range(250 if FULL else 10)]
     made = [make_budget(one, "0.05", window="total") for one in tenants]
-    Spenders(stack, tmp_path, orders(tenants, calls=3000 if FULL else 300)).finish()
+    told = Spenders(stack, tmp_path, orders(tenants, calls=3000 if FULL else 300)).finish()
+    print(f"{len(tenants)} tenants: {told}")
     settle_down(tmp_path)
 
     check_at_rest(made)

@@ -1,0 +1,118 @@
+"""Experiment (c), c4: Redis is killed again and again, and no call fails.
+
+The key has limits, which are counted in Redis while it is there; the worker takes its orders from
+it, too. The Redis is one of this experiment alone.
+"""
+
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.experiments.crashing import FULL, call
+from tests.experiments.test_crash_runs import check
+from tests.servers.installation import Installation, free_port
+from tests.servers.sandbox import Sandbox
+
+TIMES, AWAY_S, CALLS, AT_ONCE = (10, 30.0, 10_000, 64) if FULL else (2, 1.0, 60, 16)
+
+pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
+
+
+class Redis:
+    """A server of its own on a free port; it keeps nothing."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(
+            ["redis-server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    server = Redis()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def installation(sandbox_server: Sandbox, redis: Redis) -> Iterator[Installation]:
+    running = Installation(
+        {
+            "FLO2_PROVIDER_OPENAI_BASE_URL": f"{sandbox_server.url}/openai/v1",
+            "FLO2_WORKERS": "2",
+            "REDIS_URL": redis.url,
+        }
+    )
+    running.start()
+    running.add_provider_key("openai", "good-key-0123456789")
+    yield running
+    running.stop()
+
+
+def limited_key(installation: Installation) -> str:
+    answer = httpx.post(
+        f"{installation.url}/api/v1/gateway-keys",
+        headers={"Authorization": f"Bearer {installation.keys['management_key']}"},
+        json={
+            "name": "limited", "mode": "live", "requests_per_minute": 1_000_000,
+            "tokens_per_minute": 1_000_000_000, "max_parallel": 1000,
+        },
+        timeout=20,
+        trust_env=False,
+    )  # fmt: skip
+    answer.raise_for_status()
+    return str(answer.json()["key"])
+
+
+def test_c4_redis_is_killed_and_no_call_fails(
+    installation: Installation, sandbox: Sandbox, redis: Redis
+) -> None:
+    key = limited_key(installation)
+    over, completed, failed = asyncio.Event(), set[int](), list[int]()
+    numbers = iter(range(10**9))
+
+    async def caller(http: httpx.AsyncClient) -> None:
+        while not over.is_set() or len(completed) < CALLS:
+            number = next(numbers)
+            done = await call(http, number, stream=number % 2 == 0)
+            completed.add(number) if done else failed.append(number)
+
+    async def injurer() -> None:
+        for _ in range(TIMES):
+            await asyncio.sleep(AWAY_S / 2)
+            redis.kill()
+            await asyncio.sleep(AWAY_S)
+            redis.start()
+        over.set()
+
+    async def work() -> None:
+        async with httpx.AsyncClient(
+            base_url=installation.url, headers={"Authorization": f"Bearer {key}"}, timeout=30,
+            trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE),
+        ) as http:  # fmt: skip
+            await asyncio.gather(injurer(), *(caller(http) for _ in range(AT_ONCE)))
+
+    began = time.monotonic()
+    asyncio.run(work())
+
+    print(
+        f"{len(completed)} calls completed, {len(failed)} failed while Redis was away"
+        f" {TIMES} times for {AWAY_S} s, in {time.monotonic() - began:.0f} s"
+    )
+    assert failed == []
+    check(installation, sandbox, completed, at_least=CALLS)
