@@ -169,6 +169,7 @@ def opened_of(row: Call) -> CallOpened:
         expected_cost=row.expected_cost,
         targets=(f"{row.provider}/{row.model}",) if row.provider else (),
         experiment=row.experiment,
+        task=row.task,
     )
 
 

@@ -45,6 +45,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     input_estimate: int = 0  # tokens
     expected_cost: Decimal | None = None  # of the first target: for a call that nobody settles
     experiment: str = ""  # exp_…/arm
+    task: str = ""  # the kind of work asked for, where a tenant's labels make it matter
 
 
 class AttemptStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="started"):

@@ -107,6 +107,7 @@ def record(call: Call, names: _Names, attempts: list[Attempt] | None = None) -> 
         "tags": call.tags,
         "session": call.session or None,
         "experiment": call.experiment or None,
+        "task": call.task or None,
         "attempts_count": call.attempts,
     }
     if attempts is not None:

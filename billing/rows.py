@@ -22,10 +22,10 @@ NO_ID = UUID(int=0)
 CALL_COLUMNS = (
     "id", "tenant_id", "created_at", "mode", "purpose", "endpoint", "requested_model", "policy",
     "policy_version", "stream", "project_id", "gateway_key_id", "tags", "session",
-    "input_estimate", "expected_cost", "deadline", "experiment", "provider", "model", "strategy",
-    "reason", "status",
-    "http_status", "error_code", "finish_reason", "cache", "attempts", "cost", "cost_status",
-    "saved", "latency_ms", "first_token_ms", "overhead_us", "usage_source", *BUCKETS,
+    "input_estimate", "expected_cost", "deadline", "experiment", "task", "provider", "model",
+    "strategy", "reason", "status", "http_status", "error_code", "finish_reason", "cache",
+    "attempts", "cost", "cost_status", "saved", "latency_ms", "first_token_ms", "overhead_us",
+    "usage_source", *BUCKETS,
 )  # fmt: skip
 SETTLED_COLUMNS = CALL_COLUMNS[CALL_COLUMNS.index("provider") :]
 ATTEMPT_COLUMNS = (
@@ -93,6 +93,7 @@ def call_row(call_id: UUID, facts: CallFacts) -> Row:
         _pico(opened.expected_cost),
         instant(opened.deadline),
         opened.experiment,
+        opened.task,
         *(settled_row(facts) if facts.settled else (*first_target(opened), *_NOT_SETTLED)),
     )
 

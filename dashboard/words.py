@@ -94,6 +94,7 @@ _REASONS = {
     "cheapest": "Cheapest candidate",
     "fastest": "Fastest candidate",
     "balanced": "Best balance of price and speed",
+    "good_enough": "Cheapest that is good enough by your own judged pairs",
     "priority": "First on the policy's list",
     "weighted": "Drawn by the policy's shares",
     "sticky": "The session was answered there before",

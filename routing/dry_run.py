@@ -18,7 +18,7 @@ from accounts.callers import Caller
 from accounts.errors import GatewayError
 from accounts.keyring import Keyring
 from billing.pricing import Price
-from routing import policy_terms, runtime
+from routing import labels, policy_terms, runtime
 from routing.chat import ChatRequest
 from routing.options import NONE, Options
 from routing.plan import explain
@@ -30,7 +30,7 @@ from routing.policy_terms import PolicyInForce, Terms
 from routing.providers import overrides, prices
 from routing.providers.catalog_index import Catalog, Offer
 from routing.providers.prices import Model
-from routing.scoring.scorer import scorers
+from routing.scoring.scorer import Scorer
 
 PROVIDERS_PAGE = "/dashboard/providers/"
 USUAL_TOKENS = 500
@@ -70,6 +70,10 @@ class Desk:
         return PricesNow(own, by_operator, self.now.date())
 
     @cached_property
+    def scorer(self) -> Scorer:
+        return labels.scorer_of(self.caller.tenant_id, self.caller.mode, self.now)
+
+    @cached_property
     def is_caching(self) -> bool:
         return tenant_settings.read(self.caller.tenant_id).cache_enabled
 
@@ -97,14 +101,14 @@ class Desk:
             catalog=self.catalog,
             providers_url=settings.FLO2_PUBLIC_URL + PROVIDERS_PAGE,
             policy=policy,
-            known=Known(rng=rng, scorer=scorers.of(self.caller.tenant_id)),
+            known=Known(rng=rng, scorer=self.scorer),
         )
         return its, plan
 
     def explained(self, chat: ChatRequest, policy: PolicyInForce | None) -> dict[str, Any]:
         """The plan as data, with what this process has learned. Raises GatewayError."""
         # Read here, and not on the loop.
-        _ = self.catalog, self.live_ring, self.price_of, self.is_caching
+        _ = self.catalog, self.live_ring, self.price_of, self.is_caching, self.scorer
         if not runtime.is_running():
             its, plan = self.plan(chat, policy)
             return self._told(plan, its)

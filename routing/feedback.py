@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.db.models import Avg, Count
 
-from accounts import ids
+from accounts import changes, ids
 from accounts.callers import Caller
 from accounts.errors import InvalidRequest, NotFound
 from billing import records
+from routing import labels
 from routing.models import Feedback
 from routing.options import LONGEST_TAG, MOST_TAGS
 
@@ -66,11 +67,13 @@ def save(caller: Caller, word: Word, *, now: datetime) -> Feedback | None:
             "provider": call.provider,
             "model": call.model,
             "score": word.score,
+            "task": call.task,
             "comment": word.comment,
             "tags": list(word.tags),
             "created_at": now,
         },
     )
+    changes.record(labels.KIND, tenant=caller.tenant_id)
     return row
 
 

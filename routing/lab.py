@@ -16,7 +16,7 @@ from accounts.errors import Conflict, GatewayError
 from accounts.models import Tenant
 from accounts.models.project import NAME_PATTERN
 from billing.pricing import Price
-from routing import experiments, policies, policy_terms, samples
+from routing import experiments, labels, policies, policy_terms, samples
 from routing.dry_run import Desk
 from routing.experiments import KIND
 from routing.judging import forecast
@@ -241,6 +241,7 @@ def delete(row: Experiment, *, actor: Actor) -> None:
     row.delete()
     audit.record(tenant, actor=actor, action="experiment.deleted", subject=subject)
     changes.record(KIND, tenant=tenant.pk)
+    changes.record(labels.KIND, tenant=tenant.pk)  # what it taught is forgotten with it
 
 
 def _lock(row: Experiment) -> None:

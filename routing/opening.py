@@ -15,7 +15,16 @@ from accounts.callers import Caller
 from accounts.errors import GatewayError, InvalidRequest, Unavailable
 from accounts.keyring import Keyring
 from billing.facts import CallOpened
-from routing import affording, dialects, experiments, options, policies, replaying, settlement
+from routing import (
+    affording,
+    dialects,
+    experiments,
+    labels,
+    options,
+    policies,
+    replaying,
+    settlement,
+)
 from routing.cache.keeping import Hit, Keep, Wanted
 from routing.chat import ChatRequest
 from routing.errors import Overloaded
@@ -32,7 +41,6 @@ from routing.providers.catalog_index import Catalog
 from routing.providers.prices import Prices
 from routing.replaying import Replay
 from routing.runtime import Runtime, current
-from routing.scoring.scorer import scorers
 
 MOST_OPEN_CALLS = 1000
 PROVIDERS_PAGE = "/dashboard/providers/"
@@ -223,7 +231,7 @@ async def _drafted(
         policy=policy,
         known=Known(
             rng=rng,
-            scorer=scorers.of(caller.tenant_id),
+            scorer=await labels.scorer(caller),
             placed=affinity.placed(its, policy),
         ),
     )
@@ -335,6 +343,7 @@ def _fact(asked: Asked, wishes: Options, project: UUID | None, plan: Plan | None
         project=project,
         purpose=asked.errand.purpose if asked.errand else "user",
         experiment=asked.errand.label if asked.errand else plan.experiment if plan else "",
+        task=labels.task_of(plan.ranking.scorer, chat) if plan and not asked.errand else "",
         stream=chat.stream,
         tags=wishes.tags,
         session=wishes.session,

@@ -63,6 +63,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     timeouts: PolicyTimeouts = PolicyTimeouts()
     cache_ttl_s: int | None = None  # 0: never
     quality: float = 5.0
+    good_enough: float | None = None  # win-or-tie rate in judged pairs
     max_price: PriceCeiling | None = None
     require: frozenset[str] = frozenset()
     sticky: bool = False
@@ -106,6 +107,8 @@ def idle(terms: Terms) -> Problems:
         _add(found, "targets", "Weights count only with the strategy weighted.")
     if terms.quality != Terms().quality and terms.strategy != "balanced":
         _add(found, "quality", "The dial counts only with the strategy balanced.")
+    if terms.good_enough is not None and terms.strategy != "balanced":
+        _add(found, "good_enough", "Judged pairs count only with the strategy balanced.")
     return found
 
 
@@ -246,6 +249,7 @@ _FIELDS: dict[str, Callable[[Any, str, Found, Problems], None]] = {
     "timeouts": _timeouts,
     "cache": _cache,
     "quality": _number(0, 10),
+    "good_enough": _number(0.5, 1),
     "max_price": _max_price,
     "require": _require,
     "sticky": _sticky,

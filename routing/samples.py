@@ -33,6 +33,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     answer: bytes = b""
     stream: bool = False
+    provider: str = ""  # that answered
+    model: str = ""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):

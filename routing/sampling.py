@@ -94,6 +94,7 @@ def keep_whole(story: Story, answer: bytes) -> None:
 
 def _keep(story: Story, assigned: Assigned, answer: bytes) -> None:
     opened, chat = story.books.opened, story.chat
+    answered = next(one for one in story.books.attempts if one.outcome == "answered")
     body = {name: value for name, value in chat.body.items() if name not in GATEWAY_FIELDS}
     writer.put(
         Taken(
@@ -108,6 +109,8 @@ def _keep(story: Story, assigned: Assigned, answer: bytes) -> None:
                 headers=chat.headers,
                 answer=answer,
                 stream=chat.stream,
+                provider=answered.provider,
+                model=answered.model,
             ),
         )
     )

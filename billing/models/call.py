@@ -66,6 +66,7 @@ class Call(TenantOwned, UsageColumns):
     expected_cost = UsdField(null=True)
     deadline = models.DateTimeField()
     experiment = models.CharField(max_length=50, db_default="")  # exp_…/arm
+    task = models.CharField(max_length=12, db_default="")  # the kind of work; empty if not looked
 
     class Meta:
         indexes = [

@@ -36,7 +36,7 @@ _PARTS = {
     "max_input": ("max_price", "input"),
     "max_output": ("max_price", "output"),
 }
-_PLAIN = ("strategy", "retries", "quality", "hedge_budget")
+_PLAIN = ("strategy", "retries", "quality", "good_enough", "hedge_budget")
 
 
 def _number(label: str, placeholder: str, help_text: str = "") -> forms.CharField:
@@ -58,6 +58,12 @@ class PolicyForm(forms.Form):
     )
     quality = _number(
         "Quality dial", "5", "For balanced: 0 is the cheapest that works, 10 the best at any price."
+    )
+    good_enough = _number(
+        "Good enough",
+        "0.9",
+        "For balanced: take the cheapest model that won or tied so often in your own judged pairs"
+        " of the same task, 0.5 to 1. Empty: the dial decides.",
     )
     targets = forms.CharField(
         required=False,

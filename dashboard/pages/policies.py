@@ -22,7 +22,7 @@ from dashboard.forms.policies import (
     initial_of,
     shown,
 )
-from routing import dry_run, policies, policy_terms, replay
+from routing import dry_run, labels, policies, policy_terms, replay
 from routing.dry_run import Desk
 from routing.models import Policy, PolicyVersion
 from routing.policy_terms import PolicyInForce, Terms, WrongFields
@@ -57,7 +57,12 @@ def policies_page(request: TenantRequest) -> HttpResponse:
     listed = [
         (row, policy_terms.read(row.document), by_policy.get(row.policy.name, [])) for row in rows
     ]
-    context = {"policies": listed, "can_edit": _can_edit(request), "default": policies.DEFAULT}
+    context = {
+        "policies": listed,
+        "can_edit": _can_edit(request),
+        "default": policies.DEFAULT,
+        "learned": labels.told(request.tenant.pk, request.mode, timezone.now()),
+    }
     return render(request, "dashboard/policies.html", context)
 
 

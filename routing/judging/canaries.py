@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from routing.judging.prompts import Pair
 
 EVERY = 100  # pairs
-LEAST_RIGHT = 4  # of the five
 
 REFUSAL = "I'm sorry, but I cannot help with that."
 OFF_TOPIC = (

@@ -31,6 +31,8 @@ from routing.opening import Asked
 from routing.plan import worst_case
 from routing.plan.candidates import Candidate
 from routing.samples import Content, Example
+from routing.scoring import priors, trust
+from routing.scoring.scorer import Scorer
 from routing.wire.anthropic import request as anthropic
 from routing.wire.openai import request as openai
 from routing.wire.responses import request as openai_responses
@@ -72,10 +74,13 @@ class Terms:
 
 @dataclass
 class Compared:
-    """What came of a sample. `half_points` are the challenger's."""
+    """What came of a sample. `half_points` are the challenger's, and `model` is."""
 
     kind: str  # of routing.models.Judgement
     challenger: str
+    task: str = ""
+    model: str = ""  # as priors name it; empty if it is not known
+    rival: str = ""
     half_points: int | None = None
     is_consistent: bool | None = None
     style: tuple[float, ...] | None = None
@@ -107,7 +112,7 @@ class Bench:
         if not mine:
             return Compared("skipped", challenger)
         try:
-            theirs = await self._shadow(chat, other)
+            theirs, at = await self._shadow(chat, other)
         except NoAnswer:
             return Compared("failed", challenger, failed=other.name)
         if not theirs:
@@ -117,9 +122,19 @@ class Bench:
         try:
             if shows:
                 await self._show(request, mine)
-            return await self._judged(request, texts, control, challenger)
+            compared = await self._judged(request, texts, control, challenger)
         except Refused:
             return Compared("dropped", challenger)
+        compared.task = Scorer().task(chat)
+        models = {answered.name: (content.provider, content.model), other.name: at}
+        compared.model = await self._named(*models[challenger])
+        compared.rival = await self._named(*models[control])
+        return compared
+
+    async def _named(self, provider: str, model: str) -> str:
+        """A model as priors and labels name it."""
+        offer = (await opening.catalog_of(self.caller)).find(provider, model)
+        return priors.name_of(offer) if offer else priors.folded(model)
 
     async def _judged(
         self, request: str, texts: dict[str, str], control: str, challenger: str
@@ -155,14 +170,19 @@ class Bench:
         other = open_ones[int(chance(running.key, f"challenger:{call}") * len(open_ones))]
         return control, other, other.name
 
-    async def _shadow(self, chat: ChatRequest, arm: RunningArm) -> str:
-        """The other arm's answer. Raises NoAnswer, NotNow, JudgingEnds."""
+    async def _shadow(self, chat: ChatRequest, arm: RunningArm) -> tuple[str, tuple[str, str]]:
+        """The other arm's answer, and the provider and model that gave it.
+
+        Raises NoAnswer, NotNow, JudgingEnds.
+        """
         assigned = Assigned(self.terms.running, arm)
         errand = Errand(purpose="shadow", label=assigned.label, assigned=assigned)
+        answer = await self._call(chat, errand)
         try:
-            return transcript.of_answer(chat.dialect, await self._call(chat, errand), stream=False)
+            text = transcript.of_answer(chat.dialect, answer.body, stream=False)
         except CannotRead:
             raise NoAnswer(arm.name) from None
+        return text, (answer.told.provider, answer.told.model)
 
     async def _show(self, request: str, answer: str) -> None:
         """The judge reads five pairs whose better answer is known; it counts once all are read."""
@@ -174,7 +194,7 @@ class Bench:
                 continue
             right += said.choice == canary.right
         self.right = right
-        if right < canaries.LEAST_RIGHT:
+        if trust.falls_for_canaries(right):
             raise JudgingEnds(
                 f"the judge saw through {self.right} of 5 pairs whose better answer is known"
             )
@@ -205,7 +225,7 @@ class Bench:
         errand = Errand(purpose="judge", label=running.shown_id)
         try:
             answer = await self._call(openai.read(msgspec.json.encode(body)), errand)
-            return transcript.of_answer("openai", answer, stream=False)
+            return transcript.of_answer("openai", answer.body, stream=False)
         except NoAnswer as problem:
             if problem.status >= SERVER_FAILED:
                 raise NotNow("the judge does not answer") from None
@@ -213,8 +233,8 @@ class Bench:
         except CannotRead:
             return ""
 
-    async def _call(self, chat: ChatRequest, errand: Errand) -> bytes:
-        """The body of an answer. Raises NoAnswer, NotNow, JudgingEnds."""
+    async def _call(self, chat: ChatRequest, errand: Errand) -> WholeAnswer:
+        """Raises NoAnswer, NotNow, JudgingEnds."""
         at_most = await self._at_most(chat, errand)
         await self.reserve(at_most)
         call = ids.encode(ids.fresh())
@@ -234,7 +254,7 @@ class Bench:
             # What nobody can price may have cost all that was set aside.
             self.cost += at_most if settled.cost is None else settled.cost
         if isinstance(answer, WholeAnswer):
-            return answer.body
+            return answer
         assert not isinstance(answer, gateway.StreamedAnswer)  # noqa: S101  none is asked for
         raise _unanswered(answer.error)
 
@@ -257,9 +277,12 @@ class Bench:
 
 def most_of(chat: ChatRequest, candidates: Iterable[Candidate]) -> Decimal | None:
     """What the dearest of them may cost at most, in USD; None where one has no known price."""
-    costs = [one.price and worst_case.cost(one.price, chat, one.offer) for one in candidates]
-    known = [cost for cost in costs if cost is not None]
-    return money.from_pico(max(known)) if known and len(known) == len(costs) else None
+    costs = []
+    for one in candidates:
+        if one.price is None:
+            return None
+        costs.append(worst_case.cost(one.price, chat, one.offer))
+    return money.from_pico(max(costs)) if costs else None
 
 
 def _unanswered(error: GatewayError) -> NotNow | NoAnswer:

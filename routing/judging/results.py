@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from routing.judging import canaries, standings, style
+from routing.judging import standings, style
 from routing.judging.split import ArmFigures
 from routing.judging.standings import Tally
 from routing.models import Arm, Experiment, Judgement
+from routing.scoring import trust
 
 PAIR, CANARY = Judgement.Kind.PAIR, Judgement.Kind.CANARY
 
@@ -71,7 +72,7 @@ def general_doubts(
     """What forbids every verdict."""
     found = []
     shown = [row.right for row in rows if row.kind == CANARY]
-    if shown and (shown[-1] or 0) < canaries.LEAST_RIGHT:
+    if shown and trust.falls_for_canaries(shown[-1]):
         found.append("judge_fails_canaries")
     if mismatched(arms, split):
         found.append("sample_ratio_mismatch")
@@ -107,7 +108,7 @@ def _of(
     points = tuple(row.half_points or 0 for row in pairs)
     tally = tally_of(points)
     consistent = sum(bool(row.is_consistent) for row in pairs)
-    if standings.is_unreliable(consistent, tally.n):
+    if trust.is_unreliable(consistent, tally.n):
         doubts = (*doubts, "judge_unreliable")
     said = standings.verdict(tally, challengers=challengers)
     if any(doubt != "fails_more_often" for doubt in doubts) or (doubts and said == "b_better"):

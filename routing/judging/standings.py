@@ -21,7 +21,6 @@ EQUAL = (0.45, 0.55)  # an interval within is practically equal
 LARGEST_LOG_E = 700.0
 TUNED_FOR = 50  # pairs at which the interval is narrowest
 SRM_ALARM = 1000.0
-LEAST_CONSISTENCY, CONSISTENCY_PAIRS = 0.60, 30
 ERROR_MARGIN = 0.02  # B is not better while it fails so much more often than A
 
 RHO2 = (-2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1) / TUNED_FOR
@@ -105,11 +104,6 @@ def split_e_value(a: int, b: int, share: float) -> float:
 
 def is_mismatched(a: int, b: int, share: float) -> bool:
     return split_e_value(a, b, share) >= SRM_ALARM
-
-
-def is_unreliable(consistent: int, n: int) -> bool:
-    """Whether the judge decides by the order of the answers too often."""
-    return n >= CONSISTENCY_PAIRS and consistent / n < LEAST_CONSISTENCY
 
 
 def excess_of_errors(failed_a: int, n_a: int, failed_b: int, n_b: int) -> float:

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from accounts import changes, ids
 from accounts.tenancy import system_scope, tenant_scope
 from billing.money import ZERO
-from routing import experiments, samples
+from routing import experiments, labels, samples
 from routing.models import Experiment, Judgement, Sample
 
 CLAIM = timedelta(minutes=5)
@@ -110,6 +110,7 @@ def finish(
             claim=None,
         )
         Judgement.objects.for_tenant(tenant).bulk_create(judgements)
+        changes.record(labels.KIND, tenant=tenant)
     return True
 
 

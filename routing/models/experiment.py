@@ -154,6 +154,10 @@ class Judgement(TenantOwned):
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="judgements")
     sample = models.UUIDField()  # the call
     challenger = models.CharField(max_length=16)  # the arm that stands against the first one
+    # What the pair teaches `auto`: models as `routing.scoring.priors` names them; empty if unknown.
+    task = models.CharField(max_length=12, db_default="")
+    model = models.CharField(max_length=200, db_default="")  # whose answer was the challenger's
+    rival = models.CharField(max_length=200, db_default="")
     kind = models.CharField(max_length=7, choices=Kind.choices)
     at = models.DateTimeField()
     half_points = models.PositiveSmallIntegerField(null=True)  # of the challenger: 0, 1 or 2

@@ -15,6 +15,7 @@ class Feedback(TenantOwned):
     provider = models.CharField(max_length=40)
     model = models.CharField(max_length=200)
     score = models.FloatField()  # from -1 to 1
+    task = models.CharField(max_length=12, db_default="")  # of the call; empty if not known
     comment = models.CharField(max_length=1000, blank=True)
     tags = models.JSONField(default=list)
     created_at = models.DateTimeField()

@@ -16,7 +16,7 @@ from billing.facts import AttemptEnded
 from routing.chat import Body
 from routing.plan.candidates import Candidate, Circumstances
 from routing.plan.ranking import Ranking
-from routing.plan.strategies import balanced
+from routing.plan.strategies import balanced, proven
 from routing.policy_terms import PolicyInForce
 
 IDLE = timedelta(minutes=10)  # after which a session starts anew
@@ -115,11 +115,17 @@ def _stays(own: Candidate, ranked: list[Candidate], ranking: Ranking, strategy: 
     if own.goes_last and not best.goes_last:
         return False  # health beats affinity
     if strategy == "cheapest":
-        cost, least = own.expected_cost, best.expected_cost
-        return cost is not None and (least is None or cost <= least * (1 + DEARER))
+        return _is_as_cheap(own, best)
     if strategy == "balanced":
+        if good := proven.enough(ranked, ranking):  # among these only cost counts
+            return ranked.index(own) in good and _is_as_cheap(own, best)
         return balanced.lead(ranked, own, ranking) <= BETTER
     if strategy in {"fastest", "throughput"}:
         own_s, least_s = (ranking.speeds.seconds(c, ranking.chat, None) for c in (own, best))
         return own_s <= least_s * (1 + SLOWER)
     return strategy != "race"
+
+
+def _is_as_cheap(own: Candidate, best: Candidate) -> bool:
+    cost, least = own.expected_cost, best.expected_cost
+    return cost is not None and (least is None or cost <= least * (1 + DEARER))

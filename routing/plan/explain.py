@@ -13,7 +13,7 @@ from routing.plan import worst_case
 from routing.plan.candidates import Candidate, Circumstances
 from routing.plan.costs import expected_cost
 from routing.plan.plan import Plan
-from routing.plan.ranking import NOTHING_KNOWN
+from routing.plan.ranking import NOTHING_KNOWN, Measured
 from routing.plan.strategies import balanced
 from routing.plan.strategies.balanced import Assessed
 
@@ -60,12 +60,14 @@ def _candidates(plan: Plan, its: Circumstances) -> list[Json]:
     ranking = plan.ranking
     seconds = ranking.speeds.each(plan.candidates, ranking.chat, None)
     assessed = {id(one.candidate): one for one in balanced.assess(plan.candidates, ranking)}
+    measured = ranking.scorer.measured(plan.candidates, ranking.chat)
     return [
         {
             "provider": candidate.provider,
             "model": candidate.model,
             "key_last4": candidate.key.last4 if candidate.key else None,
             **_worth(assessed[id(candidate)], plan),
+            "measured": _measured(measured[place]),
             "cost_usd": _costs(candidate, its),
             "seconds": round(took, 3),
             "cached_share": _cached_share(candidate, its),
@@ -85,6 +87,17 @@ def _worth(assessed: Assessed, plan: Plan) -> Json:
         "quality": round(assessed.quality, 4),
         "utility": round(utility, 4) if math.isfinite(utility) else None,
         "dominated": assessed.is_dominated,
+    }
+
+
+def _measured(its: Measured | None) -> Json | None:
+    """How the model fared in the tenant's judged pairs; `pairs` null: it is the yardstick."""
+    if its is None:
+        return None
+    return {
+        "against": its.rival,
+        "pairs": None if its.pairs is None else round(its.pairs, 1),
+        "win_or_tie": round(its.win_or_tie, 4),
     }
 
 

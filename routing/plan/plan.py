@@ -4,6 +4,7 @@
 """
 
 import random
+from collections.abc import Sequence
 
 import msgspec
 
@@ -21,7 +22,7 @@ from routing.plan.candidates import (
 from routing.plan.naming import AUTO, POLICY_MARK, SUFFIXES, Wanted, resolve
 from routing.plan.pool import Group, Situation
 from routing.plan.ranking import NOTHING_KNOWN, Ranking, Scorer
-from routing.plan.strategies import STRATEGIES
+from routing.plan.strategies import ORDERS, proven
 from routing.policy_terms import LISTED, USUAL_RACE, HedgeAfter, PolicyInForce, Terms
 from routing.providers.catalog_index import Catalog
 
@@ -96,7 +97,7 @@ def draft(
     first = situation.first(wanted)
     most = _most_looked_at(its, terms, known)
     chosen, excluded = _ranked(first, situation, ranking, strategy, most)
-    reason = _reason(wanted, strategy, ranking)
+    reason = _reason(wanted, strategy, ranking, chosen)
     if terms.sticky and known.placed and chosen:
         ranked = affinity.kept(chosen, known.placed, ranking, strategy)
         if ranked is not chosen:
@@ -148,13 +149,15 @@ def _ranked(
     order = list(range(len(lineup.candidates)))
     if len(order) > 1:
         name = _order_of(group.strategy or strategy, ranking)
-        order = lineup.doubtful_last(STRATEGIES[name](lineup, ranking))
+        order = lineup.doubtful_last(ORDERS[name](lineup, ranking))
     # Where a target may stand there twice, it is not yet known how many there are.
     return lineup.chosen(order if lineup.has_rivals else order[:most]), excluded
 
 
 def _order_of(strategy: str, ranking: Ranking) -> str:
     """A race starts the first of the policy's list, or the fastest."""
+    if strategy == "balanced" and ranking.good_enough is not None:
+        return "good_enough"
     if strategy != "race":
         return strategy
     return "priority" if ranking.places else "fastest"
@@ -170,16 +173,19 @@ def _ranking(situation: Situation, strategy: str, known: Known) -> Ranking:
         scorer=known.scorer,
         session=affinity.session_of(its.options.session, its.chat.body) if terms.sticky else "",
         quality=terms.quality,
+        good_enough=terms.good_enough,
         weights=situation.named.weights if is_listed else {},
         places=situation.named.places if is_listed else {},
     )
 
 
-def _reason(wanted: Wanted, strategy: str, ranking: Ranking) -> str:
+def _reason(wanted: Wanted, strategy: str, ranking: Ranking, chosen: Sequence[Candidate]) -> str:
     """Why the first one is the first, in the words of `x-flo2-reason`."""
     if wanted.is_pinned:
         return "pinned"
     order = _order_of(strategy, ranking)
+    if order == "good_enough" and 0 not in proven.enough(chosen, ranking):
+        return "balanced"
     return "fastest" if order == "throughput" else order
 
 

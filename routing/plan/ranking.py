@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -28,6 +28,14 @@ class Speeds(Protocol):
         """How fast it writes, times the chance that it answers at all."""
 
 
+class Measured(NamedTuple):
+    """How a model fared against the best of those that the tenant had compared."""
+
+    rival: str  # that best one, as labels name it
+    pairs: float | None  # judged, older ones counting less; None of the best one itself
+    win_or_tie: float  # from 0 to 1, pulled towards what the qualities suggest
+
+
 class Scorer(Protocol):
     """How well a candidate's model is likely to answer this request (`routing.scoring`)."""
 
@@ -36,6 +44,11 @@ class Scorer(Protocol):
 
     def qualities(self, candidates: Sequence[Candidate], chat: ChatRequest) -> list[float]:
         """Of candidates that are compared, in their order."""
+
+    def measured(
+        self, candidates: Sequence[Candidate], chat: ChatRequest
+    ) -> Sequence[Measured | None]:
+        """What judged pairs of this kind of work say of each; None where that is too little."""
 
     def task(self, chat: ChatRequest) -> str:
         """The kind of work that a request asks for; empty if that is not known."""
@@ -49,6 +62,11 @@ class NothingKnown(NothingLearned):
 
     def qualities(self, candidates: Sequence[Candidate], chat: ChatRequest) -> list[float]:
         return [0.5] * len(candidates)
+
+    def measured(
+        self, candidates: Sequence[Candidate], chat: ChatRequest
+    ) -> Sequence[Measured | None]:
+        return [None] * len(candidates)
 
     def task(self, chat: ChatRequest) -> str:
         return ""
@@ -66,5 +84,6 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     scorer: Scorer = NOTHING_KNOWN
     session: str = ""  # the id that a choice sticks to, if any
     quality: float = 5.0  # the dial, 0 (cheapest that works) to 10 (best whatever it costs)
+    good_enough: float | None = None  # win-or-tie rate from which the cheapest is taken
     weights: dict[str, float] = {}  # by target, of a weighted policy
     places: dict[str, int] = {}  # by target, on the list of a priority policy

@@ -13,6 +13,10 @@ PRIOR_WEIGHT = 20  # judged pairs that a model's prior quality counts as
 SWEEPS = 30  # of the solution of all pairs
 HALF_LIFE_DAYS = 60  # after which a label counts half
 RATING_WEIGHT = 0.25  # of a user's score, in judged pairs
+LEAST_MEASURED = 20  # judged pairs, faded, from which a rate against a rival is a measurement
+
+LEAST_JUDGED, LEAST_CONSISTENT = 30, 0.60  # pairs; the same winner in both orders, or no judge
+LEAST_RIGHT = 4  # of the five canaries, or no judge
 
 WORDS_LIMIT = 0.3  # the words of a prompt move the gap by no more
 WORDS_FROM = 200  # labels from which they may count, and over which they must have helped

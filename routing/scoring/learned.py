@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from routing.scoring import features
+from routing.plan.ranking import Measured
+from routing.scoring import features, rates
 from routing.scoring.constants import (
     HALF_LIFE_DAYS,
     HARD,
@@ -37,9 +38,9 @@ Key = TypeVar("Key")
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A pair of answers: `score` is 1 where b's was better, 0 where a's was, 0.5 for a tie.
+    """Pairs of answers: `score` is 1 where b's was better, 0 where a's was, 0.5 for a tie.
 
-    Only of reliable judges; never a canary.
+    Only of reliable judges; never a canary. `count` of them came out alike on a day.
     """
 
     a: str
@@ -47,15 +48,20 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     score: float
     task: str
     at: datetime
+    count: int = 1
 
 
 class Rated(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A user's score of a model's answer, from -1 to 1."""
+    """Users' scores of a model's answers, from -1 to 1: `count` of them, and their mean.
+
+    The task is empty where it is not known: then they teach of all tasks together.
+    """
 
     model: str
     score: float
     task: str
     at: datetime
+    count: int = 1
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -65,6 +71,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     by_task: dict[str, Qualities] = {}
     labels: dict[str, float] = {}  # by task, faded
     words: dict[int, float] = {}  # empty unless they help
+    measured: dict[str, dict[str, Measured]] = {}  # by task, by model
 
     def quality(self, task: str, model: str) -> float | None:
         """None where nothing was learned of the model."""
@@ -93,6 +100,7 @@ class Learner:
         self._prior = prior
         self._difficulty = difficulty or shipped()
         self._pairs: dict[str, dict[tuple[str, str], _Faded]] = defaultdict(dict)
+        self._lost: dict[str, dict[tuple[str, str], _Faded]] = defaultdict(dict)
         self._ratings: dict[str, dict[str, _Faded]] = defaultdict(dict)
         self._every_rating = _Faded()
         self.words = Words()
@@ -107,14 +115,20 @@ class Learner:
             (label.a, label.b, gain) if label.a < label.b else (label.b, label.a, -gain)
         )
         cell = self._pairs[label.task].setdefault((low, high), _Faded())
-        cell.add(1.0, oriented, label.at)
+        cell.add(label.count, label.count * oriented, label.at)
+        for model, rival, lost in (
+            (label.a, label.b, label.score == 1), (label.b, label.a, label.score == 0),
+        ):  # fmt: skip
+            cell = self._lost[label.task].setdefault((model, rival), _Faded())
+            cell.add(label.count, label.count * lost, label.at)
         if text:
             self._learn_words(label, features.window(text))
 
     def rated(self, label: Rated) -> None:
         cell = self._ratings[label.task].setdefault(label.model, _Faded())
+        weight = RATING_WEIGHT * label.count
         for one in (cell, self._every_rating):
-            one.add(RATING_WEIGHT, RATING_WEIGHT * label.score, label.at)
+            one.add(weight, weight * label.score, label.at)
 
     def solve(self, now: datetime) -> Knowledge:
         """What is known now. Pairs × sweeps steps: beside the request path."""
@@ -134,7 +148,13 @@ class Learner:
         }
         counts = {task: sum(n for n, _ in cells.values()) for task, cells in pairs.items()}
         words = dict(self.words.weights) if self.words.helps else {}
-        self.known = Knowledge(overall=overall, by_task=by_task, labels=counts, words=words)
+        measured = {
+            task: rates.measured(_faded(cells, now), by_task[task])
+            for task, cells in self._lost.items()
+        }
+        self.known = Knowledge(
+            overall=overall, by_task=by_task, labels=counts, words=words, measured=measured
+        )
         return self.known
 
     def _learn_words(self, label: Judged, seen: Window) -> None:

@@ -6,10 +6,10 @@ or the prompt is hard. No I/O and no library: tens of microseconds for a prompt 
 
 from collections.abc import Sequence
 from functools import cached_property
-from uuid import UUID
 
 from routing.chat import ChatRequest
 from routing.plan.candidates import Candidate
+from routing.plan.ranking import Measured
 from routing.providers.catalog_index import Offer
 from routing.scoring import features, priors, prompt, words
 from routing.scoring.difficulty import Difficulty, shipped
@@ -51,6 +51,13 @@ class Scorer:
     def task(self, chat: ChatRequest) -> str:
         """The kind of work that a request asks for."""
         return _Seen(prompt.of_request(chat)).task
+
+    def measured(self, candidates: Sequence[Candidate], chat: ChatRequest) -> list[Measured | None]:
+        """How each one's model fared in the tenant's judged pairs of this kind of work."""
+        known = self._known.measured and self._known.measured.get(self.task(chat))
+        if not known:
+            return [None] * len(candidates)
+        return [known.get(priors.name_of(one.offer)) for one in candidates]
 
     def _known_of(self, candidates: Sequence[Candidate], task: str) -> list[float]:
         """What is known of the candidates' models, whatever the prompt."""
@@ -94,23 +101,3 @@ class _Seen:
         if self._its.uses_tools:
             return features.AGENT
         return features.EXTRACT if self._its.wants_json else features.task_of(self.window)
-
-
-class Scorers:
-    """The scorers of tenants that have taught one; everybody else shares one."""
-
-    def __init__(self) -> None:
-        self._shared = Scorer()
-        self._own: dict[UUID, Scorer] = {}
-
-    def of(self, tenant: UUID) -> Scorer:
-        return self._own.get(tenant, self._shared)
-
-    def learn(self, tenant: UUID, known: Knowledge) -> None:
-        self._own[tenant] = Scorer(known)
-
-    def forget(self, tenant: UUID) -> None:
-        self._own.pop(tenant, None)
-
-
-scorers = Scorers()

@@ -41,13 +41,13 @@ def test_every_field_of_a_call_is_kept() -> None:
         policy="cheap",
         policy_version=3,
         experiment="exp_1/B",
+        task="code",
         settled={"usage": USAGE, "saved": Decimal("0.5"), "cache": "hit"},
     )
     books.book(facts)
     (row,) = bookkeeping.calls()
     opened = facts[0]
     assert isinstance(opened, CallOpened)
-
     assert row == {
         "id": ids.decode(opened.call),
         "tenant_id": tenant.pk,
@@ -61,6 +61,7 @@ def test_every_field_of_a_call_is_kept() -> None:
         "policy": "cheap",
         "policy_version": 3,
         "experiment": "exp_1/B",
+        "task": "code",
         "strategy": "balanced",
         "reason": "cheapest",
         "status": "succeeded",

@@ -40,8 +40,8 @@ def caller(gateway: Gateway) -> Caller:
     return new_caller(gateway)
 
 
-def new_caller(gateway: Gateway) -> Caller:
-    user = User.objects.create_user("owner@example.org", "a good long password")
+def new_caller(gateway: Gateway, email: str = "owner@example.org") -> Caller:
+    user = User.objects.create_user(email, "a good long password")
     tenant = signup.create_tenant(user, name="Acme")
     actor = audit.person(user)
     with tenant_scope(tenant.pk):

@@ -153,6 +153,8 @@ def test_a_sampled_call_is_judged_once_and_what_it_cost_is_on_the_books(
     pairs = judgements(row)
     assert [pair.half_points for pair in pairs] == [2, 2, 2]  # B, whichever arm had answered
     assert all(pair.is_consistent for pair in pairs)
+    taught = {(pair.task, pair.model, pair.rival) for pair in pairs}
+    assert taught == {("chat", "gpt-oss-120b", "llama-3.3-70b")}
     assert judgements(row, "canary")[0].right == 5
     ours = [call for call in books.calls(caller) if call.purpose != "user"]
     assert {call.purpose for call in ours} == {"shadow", "judge"}

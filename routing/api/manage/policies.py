@@ -47,6 +47,7 @@ class Document(serializers.Serializer[Any]):
     timeouts = serializers.DictField(required=False)
     cache = serializers.DictField(required=False)
     quality = serializers.FloatField(required=False)
+    good_enough = serializers.FloatField(required=False)
     max_price = serializers.DictField(required=False)
     require = serializers.ListField(child=serializers.CharField(), required=False)
     sticky = serializers.ChoiceField(["session"], required=False)

@@ -48,6 +48,7 @@ urlpatterns = [
     path("catalog/models", catalog.Models.as_view()),
     path("catalog/models/<str:provider>/<path:model>", catalog.ModelDetail.as_view()),
     path("reports/feedback", feedback.FeedbackByModel.as_view()),
+    path("reports/labels", feedback.Labels.as_view()),
     path("settings", settings.SettingsView.as_view()),
     path("settings/delete-content", settings.DeleteContent.as_view()),
     path("cache", settings.Cache.as_view()),

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from routing.plan.lineup import Lineup
 from routing.plan.ranking import Ranking
-from routing.plan.strategies import balanced, cheapest, fastest, priority, throughput, weighted
+from routing.plan.strategies import (
+    balanced,
+    cheapest,
+    fastest,
+    priority,
+    proven,
+    throughput,
+    weighted,
+)
 
 Order = Callable[[Lineup, Ranking], list[int]]
 
@@ -19,3 +27,4 @@ STRATEGIES: dict[str, Order] = {
     "fastest": fastest.order,
     "throughput": throughput.order,
 }
+ORDERS: dict[str, Order] = {**STRATEGIES, "good_enough": proven.order}  # balanced, and says what is

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from routing.judging import standings
 from routing.judging.standings import Tally
+from routing.scoring import trust
 
 counts = st.integers(0, 2000)
 tallies = st.builds(Tally, counts, counts, counts)
@@ -83,9 +84,9 @@ def test_newcombes_bound_is_his() -> None:
 
 
 def test_a_judge_who_follows_the_order_is_unreliable_after_thirty_pairs() -> None:
-    assert not standings.is_unreliable(0, 29)
-    assert standings.is_unreliable(17, 30)
-    assert not standings.is_unreliable(18, 30)
+    assert not trust.is_unreliable(0, 29)
+    assert trust.is_unreliable(17, 30)
+    assert not trust.is_unreliable(18, 30)
 
 
 def test_what_few_pairs_can_see_is_told() -> None:

@@ -13,6 +13,7 @@ from routing.judging.deltas import Measured
 from routing.judging.prompts import Pair
 from routing.judging.verdict_format import NoVerdict
 from routing.sandbox.writing import judge
+from routing.scoring import constants
 
 MARK = "0123456789abcdef"
 
@@ -91,8 +92,8 @@ def seen_through(behaviour: str) -> int:
 
 def test_a_fair_judge_sees_through_the_canaries_and_the_others_do_not() -> None:
     assert seen_through("fair") == 5
-    assert seen_through("first") < canaries.LEAST_RIGHT
-    assert seen_through("longer") < canaries.LEAST_RIGHT
+    assert seen_through("first") < constants.LEAST_RIGHT
+    assert seen_through("longer") < constants.LEAST_RIGHT
 
 
 def test_the_better_answers_of_canaries_stand_first_and_second() -> None:

@@ -191,7 +191,7 @@ def test_an_explanation_has_every_field_of_its_shape() -> None:
     }  # fmt: skip
     assert set(told["candidates"][0]) == {
         "provider", "model", "key_last4", "quality", "cost_usd", "seconds", "cached_share",
-        "utility", "dominated", "breaker", "reasons",
+        "utility", "dominated", "measured", "breaker", "reasons",
     }  # fmt: skip
     assert (told["policy"], told["policy_version"], told["mode"]) == ("mine", 2, "test")
     assert told["candidates"][0]["reasons"] == ["priority"]

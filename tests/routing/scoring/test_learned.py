@@ -163,3 +163,54 @@ def worded(count: int, *, meaning: bool) -> Learner:
 def test_words_count_only_after_two_hundred_labels_and_while_they_help() -> None:
     assert not worded(199, meaning=True).solve(NOW).words
     assert worded(600, meaning=True).solve(NOW).words
+
+
+def test_several_labels_of_a_day_count_as_one_by_one() -> None:
+    one, other = learner(), learner()
+    for _ in range(30):
+        one.judged(judged("a", "b", 0.5))
+        one.rated(rated("a", 0.4))
+    other.judged(Judged(a="a", b="b", score=0.5, task="chat", at=NOW, count=30))
+    other.rated(Rated(model="a", score=0.4, task="chat", at=NOW, count=30))
+    same, known = one.solve(NOW), other.solve(NOW)
+    assert same.overall == pytest.approx(known.overall)
+    assert same.measured["chat"]["a"][2] == pytest.approx(known.measured["chat"]["a"][2])
+
+
+def compared(*outcomes: tuple[float, int]) -> Learner:
+    """b, the weaker one before, against a: so many pairs of each outcome."""
+    its = learner(a=0.8, b=0.6)
+    for score, count in outcomes:
+        its.judged(Judged(a="a", b="b", score=score, task="chat", at=NOW, count=count))
+    return its
+
+
+def test_a_rate_counts_ties_as_not_lost_and_is_shrunk_like_qualities() -> None:
+    known = compared((1.0, 10), (0.5, 60), (0.0, 10)).solve(NOW)
+    qualities, measured = known.by_task["chat"], known.measured["chat"]
+    believed = 1 - qualities["a"] * (1 - qualities["b"])
+    assert measured["a"] == ("a", None, 1.0)
+    assert measured["b"].pairs == pytest.approx(80)
+    assert measured["b"].win_or_tie == pytest.approx((20 * believed + 70) / 100)
+
+
+def test_the_better_one_by_the_labels_is_the_yardstick() -> None:
+    measured = compared((1.0, 100)).solve(NOW).measured["chat"]
+    assert measured["b"] == ("b", None, 1.0)
+    assert measured["a"].win_or_tie < 0.25
+
+
+def test_nothing_is_measured_by_fewer_than_twenty_pairs_or_by_scores() -> None:
+    its = compared((0.5, 19))
+    its.rated(Rated(model="b", score=1.0, task="chat", at=NOW, count=500))
+    assert its.solve(NOW).measured == {"chat": {}}
+    its.judged(judged("a", "b", 0.5))
+    assert set(its.solve(NOW).measured["chat"]) == {"a", "b"}
+
+
+def test_scores_of_no_known_task_teach_of_all_tasks_together() -> None:
+    its = learner()
+    its.rated(Rated(model="a", score=-0.5, task="", at=NOW, count=100))
+    its.rated(Rated(model="b", score=0.5, task="", at=NOW, count=100))
+    known = its.solve(NOW)
+    assert gap(known, "code") == gap(known, "chat") > 0.05

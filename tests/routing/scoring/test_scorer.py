@@ -4,16 +4,16 @@ import os
 import subprocess
 import sys
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from routing.plan.candidates import Candidate
+from routing.plan.ranking import Measured
 from routing.providers import loader
 from routing.providers.catalog_index import Catalog, Offer
 from routing.scoring import features
 from routing.scoring.learned import Knowledge
-from routing.scoring.scorer import Scorer, Scorers
+from routing.scoring.scorer import Scorer
 from tests.routing.plan.builders import chat, price
 
 CATALOG = Catalog(loader.load_all())
@@ -99,14 +99,12 @@ def test_words_move_the_gap_by_their_part_of_it_and_never_more_than_the_limit() 
     assert much == pytest.approx([plain[0], plain[1] - 0.3 * 0.12 / 0.31, plain[2] - 0.3])
 
 
-def test_a_tenants_knowledge_is_its_own() -> None:
-    scorers, one, other = Scorers(), UUID(int=1), UUID(int=2)
-    before = scorers.of(one)
-    scorers.learn(one, Knowledge(overall={"llama-3.1-8b": 0.9}))
-    assert scorers.of(one).quality(POOL[2], asking("Hello")) == 0.9
-    assert scorers.of(other) is before
-    scorers.forget(one)
-    assert scorers.of(one) is before
+def test_what_was_measured_is_told_of_models_whoever_offers_them() -> None:
+    its = Measured("gpt-oss-120b", 40.0, 0.9)
+    known = Knowledge(measured={"chat": {"llama-3.1-8b": its}})
+    assert Scorer(known).measured(POOL, asking("Hello")) == [None, None, its]
+    assert Scorer(known).measured(POOL, asking("Write a poem")) == [None] * 3
+    assert Scorer().measured(POOL, asking("Hello")) == [None] * 3
 
 
 def test_scoring_needs_no_library_of_machine_learning() -> None:
