@@ -6,14 +6,17 @@ there, and an opened one is held for at most a minute.
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from accounts import audit, changes, vault
-from accounts.errors import Unavailable
+from accounts.errors import Conflict, Unavailable
 from accounts.models import Tenant, TenantSettings
 from accounts.single_flight import SingleFlight
 from accounts.tenancy import TenantQuerySet, tenant_scope
@@ -24,9 +27,13 @@ OPEN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is switched on."""
+    """What is switched on, and how much content may be kept."""
 
     cache_enabled: bool = False
+    store_content: bool = False
+    content_cap: int = 1000
+    retention_days: int = 30
+    collect: str = "{}"  # which calls; JSON, see routing.training_data.filters
 
 
 class Known:
@@ -77,11 +84,22 @@ def has_switched_off_cache(tenant: UUID) -> bool:
     return TenantSettings.objects.for_tenant(tenant).filter(cache_enabled=False).exists()
 
 
-def change(tenant: Tenant, wishes: dict[str, bool], *, actor: audit.Actor) -> Settings:
-    """Switch things on or off; what is as wished already is left alone."""
-    row, _ = TenantSettings.objects.for_tenant(tenant).get_or_create(
-        tenant=tenant, defaults={"tenant": tenant}
+def _of(rows: TenantQuerySet[TenantSettings]) -> Settings:
+    row = rows.first()
+    if row is None:
+        return Settings()
+    return Settings(
+        cache_enabled=row.cache_enabled,
+        store_content=row.store_content,
+        content_cap=row.content_cap,
+        retention_days=row.retention_days,
+        collect=msgspec.json.encode(row.collect).decode(),
     )
+
+
+def change(tenant: Tenant, wishes: dict[str, Any], *, actor: audit.Actor) -> Settings:
+    """Change fields of the settings; what is as wished already is left alone."""
+    row = _row(tenant)
     changed = {name: wish for name, wish in wishes.items() if getattr(row, name) != wish}
     if changed:
         for name, wish in changed.items():
@@ -92,9 +110,32 @@ def change(tenant: Tenant, wishes: dict[str, bool], *, actor: audit.Actor) -> Se
     return read(tenant.pk)
 
 
-def _of(rows: TenantQuerySet[TenantSettings]) -> Settings:
-    row = rows.first()
-    return Settings(cache_enabled=row.cache_enabled) if row else Settings()
+def forget_content(tenant: Tenant, at: datetime) -> None:
+    """From now on, no content may be kept of calls that began before this moment.
+
+    Waits for whoever writes content right now. In the caller's scope.
+    """
+    row = _row(tenant)
+    row.content_since = at
+    row.save(update_fields=["content_since"])
+
+
+def lock(tenant: UUID) -> TenantSettings | None:
+    """The row, which nobody else changes until the caller's transaction ends."""
+    return TenantSettings.objects.for_tenant(tenant).select_for_update().first()
+
+
+def _row(tenant: Tenant) -> TenantSettings:
+    """The row, made if there is none, and locked."""
+    found = lock(tenant.pk)
+    if found is None:
+        TenantSettings.objects.for_tenant(tenant).bulk_create(
+            [TenantSettings(tenant=tenant)], ignore_conflicts=True
+        )
+        found = lock(tenant.pk)
+    if found is None:
+        raise Conflict("The account is being deleted.")
+    return found
 
 
 async def _ask_database(tenant: UUID) -> Known:

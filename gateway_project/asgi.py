@@ -18,12 +18,14 @@ from billing import feed, first_calls, shipper  # noqa: E402  after Django is se
 from dashboard.websockets import application as websockets  # noqa: E402
 from gateway_project import limits, metrics, probes  # noqa: E402
 from gateway_project.door import LeanDoor  # noqa: E402
-from routing import runtime  # noqa: E402
+from routing import collecting, runtime  # noqa: E402
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+COLLECTING_SECONDS = 5.0  # for training data that is on its way to the database
 
 _door = LeanDoor()
 _pages = get_asgi_application()
@@ -64,6 +66,7 @@ async def _live(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await runtime.stop()
+    await asyncio.to_thread(collecting.writer.flush, COLLECTING_SECONDS)
     for listener in told:
         shipper.listeners.remove(listener)
     feed.stop()

@@ -10,7 +10,7 @@ import msgspec
 from accounts.errors import GatewayError
 from billing.facts import CallSettled
 from billing.rates import Standing
-from routing import dialects, opening, relaying, runtime, sampling, settlement
+from routing import collecting, dialects, opening, relaying, runtime, sampling, settlement
 from routing.cache import passing
 from routing.execution import fallback, streaming, whole
 from routing.execution.story import Story
@@ -106,6 +106,7 @@ async def _whole(asked: Asked, story: Story, plan: Plan) -> Answer:
         cost=settled.cost,
     )
     sampling.keep_whole(story, body)
+    collecting.keep_whole(story, body)
     return WholeAnswer(body, _told_at_end(story, settled))
 
 
@@ -133,8 +134,9 @@ async def _stream(story: Story, plan: Plan) -> Answer:
 
 
 def _listened(story: Story, pour: Pour) -> Pour:
-    """The same stream, seen through for those who wait for its answer."""
-    return sampling.listening(story, passing.seen_through(story.keep, pour))
+    """The same stream, seen through for those who wait for its answer, and listened to."""
+    poured = passing.seen_through(story.keep, pour)
+    return collecting.listening(story, sampling.listening(story, poured))
 
 
 def _replayed(found: Replay) -> Answer:

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 
-from accounts import keyring, projects
+from accounts import ids, keyring, projects, tenant_settings
 from accounts.callers import Caller
 from accounts.errors import GatewayError, InvalidRequest, Unavailable
 from accounts.keyring import Keyring
@@ -41,6 +41,8 @@ from routing.providers.catalog_index import Catalog
 from routing.providers.prices import Prices
 from routing.replaying import Replay
 from routing.runtime import Runtime, current
+from routing.training_data import filters
+from routing.training_data.filters import Filter
 
 MOST_OPEN_CALLS = 1000
 PROVIDERS_PAGE = "/dashboard/providers/"
@@ -120,6 +122,7 @@ async def _open(
         conversation = dialects.CALLERS[chat.dialect].converse(chat)  # or refuse it before it opens
     timeouts = _timeouts(plan)
     total_s = min(timeouts.total_s, wishes.timeout_s or timeouts.total_s)
+    collects = await _collects(asked, opening)
     story = Story(
         chat=chat,
         caller=caller,
@@ -139,6 +142,7 @@ async def _open(
         timeouts=timeouts,
         conversation=conversation,
         keep=keep,
+        collects=collects,
     )
     return story, plan
 
@@ -257,6 +261,24 @@ async def _experiments(caller: Caller) -> experiments.Known:
         return await sync_to_async(experiments.load, thread_sensitive=False)(caller.tenant_id)
     except DatabaseError:
         return ()
+
+
+async def _collects(asked: Asked, opening: CallOpened) -> Filter | None:
+    """What the tenant collects as training data; None where not this call."""
+    caller = asked.caller
+    known = tenant_settings.cached(caller.tenant_id)
+    if known is None:
+        try:
+            known = await tenant_settings.known(caller.tenant_id)
+        except Unavailable:
+            return None
+    wanted = filters.of(known.settings)
+    if wanted is None or asked.errand or asked.chat.kind != "chat":
+        return None
+    lineage = caller.lineage if opening.key else None
+    call, project, policy = ids.decode(asked.call), opening.project, opening.policy
+    fits = wanted.takes(call, project=project, lineage=lineage, policy=policy)
+    return wanted if fits else None
 
 
 async def price_function(caller: Caller) -> Prices:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 
-from accounts import vault
+from accounts import tenant_settings, vault
 from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
 from routing import experiments
@@ -54,6 +54,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     arm: str
     project: UUID | None
     session: str
+    began_at: datetime
     content: Content
 
 
@@ -64,6 +65,9 @@ def save(taken: Taken, *, now: datetime) -> bool:
         return False
     running, tenant = taken.experiment, taken.experiment.tenant
     with tenant_scope(tenant):
+        its = tenant_settings.lock(tenant)
+        if its and its.content_since and taken.began_at < its.content_since:
+            return False
         rows = Experiment.objects.for_tenant(tenant).select_for_update()
         row = rows.filter(pk=running.id, status=Experiment.Status.RUNNING).first()
         if row is None or row.judging_ended:
@@ -116,6 +120,20 @@ def erase(experiment: Experiment) -> None:
     rows = Sample.objects.for_tenant(experiment.tenant_id).filter(experiment=experiment)
     rows.filter(state=Sample.State.WAITING).delete()
     rows.exclude(content=None).update(content=None)
+
+
+def erase_all(tenant: UUID) -> int:
+    """Forget every word of a tenant's experiments; of how many calls. In the caller's scope.
+
+    The experiments go on. A sample with a try that never ended stays on the books, without words.
+    """
+    rows = Sample.objects.for_tenant(tenant)
+    gone = rows.exclude(content=None).count()
+    waiting = rows.filter(state=Sample.State.WAITING)
+    waiting.filter(reserved=0).delete()
+    waiting.update(state=Sample.State.DONE, content=None)
+    rows.exclude(content=None).update(content=None)
+    return gone
 
 
 def _open(sample: Sample) -> bytes:

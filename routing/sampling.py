@@ -4,57 +4,24 @@ Nothing is kept of any other call. The loop only puts a sample on a short list; 
 seals and writes it. What does not fit on the list is not sampled.
 """
 
-import logging
-import queue
-import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-
-from django.db import close_old_connections, connection
 
 from accounts import ids
 from routing import experiments, samples
 from routing.execution.story import Story
 from routing.experiments import Assigned
+from routing.hearing import Heard
 from routing.relaying import Outlet
 from routing.samples import Content, Taken
-
-log = logging.getLogger(__name__)
+from routing.side_thread import SideThread
 
 MOST_TOKENS = 32_000  # of the request
 MOST_ON_THE_WAY = 100
 GATEWAY_FIELDS = ("models", "session_id", "fallbacks", "preset")  # options that the arm decides
-IDLE_SECONDS = 5.0
 
 Pour = Callable[[Outlet], Awaitable[None]]
-
-
-class Heard:
-    """An outlet that remembers what it was given, as far as a sample may be long."""
-
-    def __init__(self, out: Outlet) -> None:
-        self._out = out
-        self._heard: list[bytes] = []
-        self._size = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._out.is_full
-
-    @property
-    def answer(self) -> bytes:
-        """All of it; empty if it was too long."""
-        return b"".join(self._heard) if self._size <= samples.LARGEST else b""
-
-    def write(self, piece: bytes) -> None:
-        self._out.write(piece)
-        self._size += len(piece)
-        if self._size <= samples.LARGEST:
-            self._heard.append(piece)
-
-    async def drained(self) -> None:
-        await self._out.drained()
 
 
 def wanted(story: Story) -> Assigned | None:
@@ -79,7 +46,7 @@ def listening(story: Story, pour: Pour) -> Pour:
 
 
 async def _pour_and_keep(story: Story, assigned: Assigned, pour: Pour, out: Outlet) -> None:
-    heard = Heard(out)
+    heard = Heard(out, most=samples.LARGEST)
     await pour(heard)
     has_answer = any(attempt.outcome == "answered" for attempt in story.books.attempts)
     if has_answer and (answer := heard.answer):
@@ -103,6 +70,7 @@ def _keep(story: Story, assigned: Assigned, answer: bytes) -> None:
             arm=assigned.arm.name,
             project=opened.project,
             session=opened.session,
+            began_at=datetime.fromtimestamp(opened.opened_at / 1000, UTC),
             content=Content(
                 dialect=chat.dialect,
                 body=body,
@@ -116,46 +84,9 @@ def _keep(story: Story, assigned: Assigned, answer: bytes) -> None:
     )
 
 
-class Writer:
-    """Takes samples to the database in a thread that lives while there are any."""
-
-    def __init__(self) -> None:
-        self._waiting: queue.Queue[Taken] = queue.Queue(MOST_ON_THE_WAY)
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def put(self, taken: Taken) -> None:
-        try:
-            self._waiting.put_nowait(taken)
-        except queue.Full:
-            return
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="samples", daemon=True)
-                self._thread.start()
-
-    def flush(self) -> None:
-        """Wait until everything is written."""
-        self._waiting.join()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                taken = self._waiting.get(timeout=IDLE_SECONDS)
-            except queue.Empty:
-                with self._lock:
-                    if self._waiting.empty():
-                        self._thread = None
-                        break
-                continue
-            try:
-                samples.save(taken, now=datetime.now(UTC))
-            except Exception:  # the thread's edge: a sample is lost, no call
-                log.exception("a sample could not be written", extra={"call": str(taken.call)})
-            finally:
-                close_old_connections()
-                self._waiting.task_done()
-        connection.close()
+def _write(works: list[Taken]) -> None:
+    for taken in works:
+        samples.save(taken, now=datetime.now(UTC))
 
 
-writer = Writer()
+writer: SideThread[Taken] = SideThread("samples", _write, most=MOST_ON_THE_WAY)

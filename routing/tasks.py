@@ -15,6 +15,7 @@ from billing import task_leases
 from routing import idempotent_rows, key_checks
 from routing.cache import choice, table
 from routing.judging import rounds, waiting
+from routing.training_data import rows
 
 AT_ONCE = 50
 REST = timedelta(hours=1)
@@ -49,8 +50,8 @@ def _check_some() -> int:
         resting = ProviderKey.objects.filter(
             enabled=True, status=KeyStatus.NO_CREDIT, checked_at__lt=timezone.now() - REST
         )
-        rows = (unverified | resting).select_related("tenant").order_by("checked_at", "id")
-        chosen = list(rows[:AT_ONCE])
+        found = (unverified | resting).select_related("tenant").order_by("checked_at", "id")
+        chosen = list(found[:AT_ONCE])
         secrets = [provider_keys.open_secret(key) for key in chosen]
     for key, secret in zip(chosen, secrets, strict=True):
         finding = key_checks.ask(key, secret)
@@ -61,7 +62,7 @@ def _check_some() -> int:
 
 @shared_task
 def forget_expired_answers() -> int:
-    """Delete kept answers and idempotency keys whose time is up; how many."""
+    """Delete kept answers, collected calls and idempotency keys whose time is up; how many."""
     with task_leases.held("forget_expired_answers", at_most=timedelta(minutes=10)) as mine:
         return sum(_forget_expired(tenant) for tenant in members.tenant_ids()) if mine else 0
 
@@ -70,4 +71,5 @@ def _forget_expired(tenant: UUID) -> int:
     choice.forget_switched_off(tenant)
     with tenant_scope(tenant):
         now = timezone.now()
-        return table.forget_expired(tenant, now) + idempotent_rows.forget_old(tenant, now)
+        gone = rows.prune(tenant, now) + table.forget_expired(tenant, now)
+        return gone + idempotent_rows.forget_old(tenant, now)

@@ -16,6 +16,7 @@ from routing.conversation import Conversation
 from routing.health.known import Known
 from routing.options import Options
 from routing.thoughts import Thoughts
+from routing.training_data.filters import Filter
 from routing.upstream.pool import Pool
 
 
@@ -56,6 +57,7 @@ class Story(msgspec.Struct, kw_only=True, eq=False, gc=False):
     is_decided: bool = False  # one of the attempts has won
     is_told: bool = False  # a stream's caller was sent the whole answer, which is on the books
     keep: Keep | None = None  # where the answer is to be kept
+    collects: Filter | None = None  # what the tenant collects, where this call is to be collected
     conversation: Conversation | None = None  # the request in the neutral middle, once it is read
 
     def converse(self) -> Conversation:

@@ -185,7 +185,8 @@ class TestBoundedSearch:
             book_call(tenant, opened_at=NOON + n, tags=("a",) if n % 7 == 0 else ()).id
             for n in range(40)
         ]
-        seen, cursor, pages = [], "", 0
+        seen: list[UUID] = []
+        cursor, pages = "", 0
         while pages == 0 or cursor:
             page = listed(tenant, CallFilter(mode="live", tag="a"), cursor=cursor, limit=2)
             seen, cursor, pages = [*seen, *ids_of(page)], page.next or "", pages + 1
@@ -206,7 +207,7 @@ class TestBoundedSearch:
         assert (ids_of(page), page.next) == ([wanted], None)
 
     @pytest.mark.parametrize("nothing", [{"policy": "none"}, {"status": "refused"}])
-    def test_what_no_sum_knows_is_not_looked_for(self, nothing: dict[str, str]) -> None:
+    def test_what_no_sum_knows_is_not_looked_for(self, nothing: dict[str, Any]) -> None:
         tenant = TenantFactory.create()
         for ago in range(30):
             book_call(tenant, opened_at=NOON - ago * HOUR_MS)

@@ -1,6 +1,8 @@
 """`/api/v1/settings` and `/api/v1/cache`: what is switched on, and what is kept because of it."""
 
+from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,19 +13,47 @@ from accounts import ids, tenant_settings
 from accounts.errors import NotFound
 from accounts.models import GatewayKey, Tenant
 from accounts.roles import Right
-from accounts.tenant_settings import Settings
+from routing import content
 from routing.api.manage.view import ManageView, StrictSerializer, now, scoped, valid
 from routing.cache import choice
+from routing.training_data import filters, terms
 
 SETTINGS, CACHE = ["settings"], ["cache"]
 
 
+class CollectWish(StrictSerializer):
+    """Which calls become training data. What is left out, or empty, restricts nothing."""
+
+    projects = serializers.ListField(child=serializers.CharField(), required=False)
+    gateway_keys = serializers.ListField(child=serializers.CharField(), required=False)
+    models = serializers.ListField(child=serializers.CharField(), required=False)
+    policies = serializers.ListField(child=serializers.CharField(), required=False)
+    finish_reasons = serializers.ListField(
+        child=serializers.ChoiceField(filters.FINISHES), required=False
+    )
+    share = serializers.FloatField(required=False)
+
+
 class SettingsWish(StrictSerializer):
     cache_enabled = serializers.BooleanField(required=False)
+    store_content = serializers.BooleanField(
+        required=False, help_text="Collect prompts and replies as training data."
+    )
+    content_cap = serializers.IntegerField(
+        required=False, help_text="Collected calls of each mode; beyond, the oldest go."
+    )
+    retention_days = serializers.IntegerField(
+        required=False, help_text="Days until a collected call is deleted."
+    )
+    collect = CollectWish(required=False)
 
 
 class SettingsShown(serializers.Serializer[Any]):
     cache_enabled = serializers.BooleanField()
+    store_content = serializers.BooleanField()
+    content_cap = serializers.IntegerField()
+    retention_days = serializers.IntegerField()
+    collect = CollectWish()
 
 
 class PurgeWish(StrictSerializer):
@@ -31,8 +61,13 @@ class PurgeWish(StrictSerializer):
     gateway_key = serializers.CharField(required=False, help_text="Answers kept for this key.")
 
 
-class Deleted(serializers.Serializer[Any]):
+class Dropped(serializers.Serializer[Any]):
     cached_answers = serializers.IntegerField()
+
+
+class Deleted(Dropped):
+    collected_calls = serializers.IntegerField()
+    samples = serializers.IntegerField(help_text="Of experiments.")
 
 
 class CacheShown(serializers.Serializer[Any]):
@@ -47,17 +82,18 @@ class SettingsView(ManageView):
     @extend_schema(operation_id="read_settings", responses=SettingsShown, tags=SETTINGS)
     @scoped
     def get(self, request: Request) -> Response:
-        return Response(_shown(tenant_settings.read(self.manager.tenant.pk)))
+        return Response(_shown(self.manager.tenant.pk))
 
     @extend_schema(request=SettingsWish, responses=SettingsShown, tags=SETTINGS)
     @scoped
     def patch(self, request: Request) -> Response:
-        """Switch things on or off. Caching switched off drops what is kept."""
+        """Change settings. Caching switched off drops what is kept; collecting does not."""
         wishes = valid(SettingsWish, request)
         tenant, actor = self.manager.tenant, self.manager.actor
+        terms.change(tenant, wishes, actor=actor, now=now())
         if "cache_enabled" in wishes:
             choice.switch(tenant, on=wishes["cache_enabled"], actor=actor)
-        return Response(_shown(tenant_settings.read(tenant.pk)))
+        return Response(_shown(tenant.pk))
 
 
 class DeleteContent(ManageView):
@@ -67,8 +103,8 @@ class DeleteContent(ManageView):
     @scoped
     def post(self, request: Request) -> Response:
         """Delete all content that is kept. Calls, costs and settings stay."""
-        gone = choice.purge(self.manager.tenant, actor=self.manager.actor)
-        return Response({"cached_answers": gone})
+        gone = content.erase(self.manager.tenant, actor=self.manager.actor, now=now())
+        return Response(asdict(gone))
 
 
 class Cache(ManageView):
@@ -83,7 +119,7 @@ class Cache(ManageView):
         enabled = tenant_settings.read(tenant).cache_enabled
         return Response({"enabled": enabled, "entries": held.entries, "bytes": held.size})
 
-    @extend_schema(request=PurgeWish, responses=Deleted, tags=CACHE)
+    @extend_schema(request=PurgeWish, responses=Dropped, tags=CACHE)
     @scoped
     def delete(self, request: Request) -> Response:
         """Drop what is kept: all of it, or that of a policy or a gateway key."""
@@ -106,5 +142,12 @@ def _key(tenant: Tenant, shown: str) -> GatewayKey:
     return GatewayKey.objects.for_tenant(tenant).named("gateway key", pk=wanted)
 
 
-def _shown(its: Settings) -> dict[str, bool]:
-    return {"cache_enabled": its.cache_enabled}
+def _shown(tenant: UUID) -> dict[str, Any]:
+    its = tenant_settings.read(tenant)
+    return {
+        "cache_enabled": its.cache_enabled,
+        "store_content": its.store_content,
+        "content_cap": its.content_cap,
+        "retention_days": its.retention_days,
+        "collect": filters.shown(tenant, filters.read(its.collect)),
+    }

@@ -17,6 +17,7 @@ from routing.api.manage import (
     provider_keys,
     reports,
     settings,
+    training_data,
 )
 
 urlpatterns = [
@@ -52,6 +53,9 @@ urlpatterns = [
     path("settings", settings.SettingsView.as_view()),
     path("settings/delete-content", settings.DeleteContent.as_view()),
     path("cache", settings.Cache.as_view()),
+    path("training-data", training_data.TrainingData.as_view()),
+    path("training-data/export", training_data.TrainingDataExport.as_view()),
+    path("training-data/<str:call>", training_data.CollectedCallDetail.as_view()),
     path("calls", calls.Calls.as_view()),
     path("calls/<str:call>", calls.CallDetail.as_view()),
     path("reports/spend", calls.SpendReport.as_view()),

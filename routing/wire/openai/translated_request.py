@@ -62,7 +62,7 @@ def write_conversation(
 def _write_tools(tools: tuple[Tool, ...], choice: ToolChoice | None, body: Body) -> None:
     if choice and choice.only:
         tools = tuple(tool for tool in tools if tool.name in choice.only) or tools
-    body["tools"] = [_tool(tool) for tool in tools]
+    body["tools"] = [written_tool(tool) for tool in tools]
     if choice is None:
         return
     if choice.parallel is not None:
@@ -73,7 +73,8 @@ def _write_tools(tools: tuple[Tool, ...], choice: ToolChoice | None, body: Body)
         body["tool_choice"] = choice.mode
 
 
-def _tool(tool: Tool) -> Json:
+def written_tool(tool: Tool) -> Json:
+    """A tool as every provider of this dialect takes it."""
     if tool.kind == "custom":
         return _custom(tool)
     described: Json = {"name": tool.name, "description": tool.description}

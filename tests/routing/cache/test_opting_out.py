@@ -134,7 +134,7 @@ def test_an_answer_that_comes_to_the_store_after_the_opt_out_does_not_stay(
         known = await tenant_settings.known(tenant.pk)
         place = (tenant.pk, ROW.key)
         one = Keep(cache, known, place, ttl_s=60, caller=caller(), policy="")
-        one.lead()
+        one.lead(60)
         answer = Answer(blocks=(Text("Hello."),), finish="stop")
         one.answered(answer, Usage(), by=("p", "m"), reason="stop")
         await cache.close()

@@ -14,6 +14,7 @@ from routing import dry_run, experiments
 from routing.chat import ChatRequest
 from routing.dry_run import Desk
 from routing.experiments import Errand, Running
+from routing.gateway import Told, WholeAnswer
 from routing.judging import comparison
 from routing.judging.comparison import Bench, NotNow, Refused, Terms
 from routing.judging.waiting import JudgingEnds
@@ -26,15 +27,16 @@ class Scripted(Bench):
 
     script: list[Any] = field(default_factory=list)
 
-    async def _call(self, chat: ChatRequest, errand: Errand) -> bytes:
+    async def _call(self, chat: ChatRequest, errand: Errand) -> WholeAnswer:
         said = self.script.pop(0)
         if isinstance(said, Exception):
             raise said
         message = {"role": "assistant", "content": f'{{"reason": "so", "verdict": "{said}"}}'}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
-        return msgspec.json.encode(
+        body = msgspec.json.encode(
             {"id": "x", "object": "chat.completion", "model": "m", "choices": [choice]}
         )
+        return WholeAnswer(body, Told(provider="openai", model="gpt-4.1-mini"))
 
 
 def bench(*script: Any) -> Scripted:

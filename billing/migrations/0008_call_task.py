@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0004_call_experiment'),
+        ('billing', '0007_task_runs'),
     ]
 
     operations = [

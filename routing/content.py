@@ -1,0 +1,32 @@
+"""All that is kept of what was said in a tenant's calls, erased at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts import audit
+from accounts.models import Tenant
+from routing import samples
+from routing.cache import choice
+from routing.training_data import rows
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How much there was."""
+
+    cached_answers: int
+    collected_calls: int
+    samples: int  # of experiments
+
+
+def erase(tenant: Tenant, *, actor: audit.Actor, now: datetime) -> Erased:
+    """Erase training data, kept answers and experiments' samples, in the caller's scope.
+
+    What calls that have begun by now would still bring is not written either. Settings, calls and
+    costs stay, and experiments go on.
+    """
+    collected = rows.erase(tenant, actor=actor, now=now)
+    sampled = samples.erase_all(tenant.pk)
+    cached = choice.purge(tenant, actor=actor)
+    audit.record(tenant, actor=actor, action="content.deleted", subject="all", samples=sampled)
+    return Erased(cached, collected, sampled)

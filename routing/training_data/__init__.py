@@ -1,0 +1,1 @@
+"""Training data: calls of a tenant that has asked for it; sealed, capped, expiring."""
