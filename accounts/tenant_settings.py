@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
-from accounts import audit, changes, vault
+from accounts import audit, changes, time_zones, vault
 from accounts.errors import Conflict, Unavailable
 from accounts.models import Tenant, TenantSettings
 from accounts.single_flight import SingleFlight
@@ -34,6 +34,7 @@ class Settings:
     content_cap: int = 1000
     retention_days: int = 30
     collect: str = "{}"  # which calls; JSON, see routing.training_data.filters
+    time_zone: str = time_zones.UTC  # of weekly reports
 
 
 class Known:
@@ -93,6 +94,7 @@ def _of(rows: TenantQuerySet[TenantSettings]) -> Settings:
         store_content=row.store_content,
         content_cap=row.content_cap,
         retention_days=row.retention_days,
+        time_zone=row.time_zone,
         collect=msgspec.json.encode(row.collect).decode(),
     )
 

@@ -16,12 +16,23 @@ def can_send() -> bool:
     return bool(settings.EMAIL_CONFIG)
 
 
-def send(name: str, *, to: str, subject: str, context: dict[str, Any]) -> bool:
+def send(
+    name: str,
+    *,
+    to: str,
+    subject: str,
+    context: dict[str, Any],
+    headers: dict[str, str] | None = None,
+) -> bool:
     """Send `emails/<name>.txt` and `.html`; whether the mail server took it."""
     if not can_send():
         return False
     mail = EmailMultiAlternatives(
-        subject, render_to_string(f"emails/{name}.txt", context).strip(), None, [to]
+        " ".join(subject.split()),  # a name may hold a line break, a header must not
+        render_to_string(f"emails/{name}.txt", context).strip(),
+        None,
+        [to],
+        headers=headers,
     )
     mail.attach_alternative(render_to_string(f"emails/{name}.html", context), "text/html")
     try:

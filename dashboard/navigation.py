@@ -31,6 +31,7 @@ from dashboard.pages import (
     settings,
     switch,
     team,
+    unsubscribe,
 )
 
 View = Callable[..., HttpResponseBase]
@@ -168,12 +169,16 @@ PAGES = (
          view=settings.settings, group=ACCOUNT, icon="settings"),
     Page(path="dashboard/settings/sessions/", name="sessions_end", title="End other sessions",
          right=VIEW, view=settings.end_sessions),
+    Page(path="dashboard/settings/mails/", name="settings_mails", title="Mails", right=VIEW,
+         view=settings.choose_mails),
     Page(path="dashboard/settings/export/", name="account_export", title="Export the account",
          right=Right.MANAGE_TENANT, view=settings.export_account),
     Page(path="dashboard/settings/delete/", name="tenant_delete", title="Delete the account",
          right=Right.OWN, view=settings.delete),
     Page(path="dashboard/audit/", name="audit", title="Audit", right=Right.MANAGE_TENANT,
          view=audit.audit_list, group=ACCOUNT, icon="audit"),
+    Page(path="unsubscribe/<str:report>/", name="unsubscribe", title="Weekly report",
+         view=unsubscribe.unsubscribe),
     Page(path="invitation/<str:token>/", name="invitation", title="Invitation",
          view=invitation.invitation),
 

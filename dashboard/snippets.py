@@ -13,6 +13,11 @@ def base_url(request: HttpRequest) -> str:
     return settings.FLO2_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
 
 
+def public_url() -> str:
+    """The same where nobody asks just now, for mails: the operator's word, else this machine."""
+    return settings.FLO2_PUBLIC_URL or f"http://{settings.FLO2_HOST}:{settings.FLO2_PORT}"
+
+
 @dataclass(frozen=True)
 class Snippet:
     language: str

@@ -60,7 +60,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     timezone="UTC",
 )
-app.autodiscover_tasks(["accounts", "billing", "routing"])
+app.autodiscover_tasks(["accounts", "billing", "dashboard", "routing"])
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

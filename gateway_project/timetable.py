@@ -15,6 +15,8 @@ TIMETABLE: dict[str, dict[str, Any]] = {
     "release dead leases": {"task": "billing.tasks.release_dead_leases", "schedule": 60.0},
     "erase deleted tenants": {"task": "accounts.tasks.erase_deleted_tenants", "schedule": 300.0},
     "end impersonations": {"task": "accounts.tasks.end_impersonations", "schedule": 60.0},
+    "send weekly reports": {"task": "dashboard.tasks.send_weekly_reports", "schedule": 900.0},
+    "mail key trouble": {"task": "dashboard.tasks.mail_key_trouble", "schedule": 60.0},
     "judge waiting samples": {"task": "routing.tasks.judge_waiting_samples", "schedule": 5.0},
     "guard experiments": {"task": "routing.tasks.guard_experiments", "schedule": 60.0},
     "forget expired answers": {

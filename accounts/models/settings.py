@@ -15,6 +15,7 @@ class TenantSettings(TenantOwned):
     retention_days = models.PositiveIntegerField(default=30, db_default=30)  # of training data
     collect = models.JSONField(default=dict)  # which calls; routing knows its fields
     content_since = models.DateTimeField(null=True)  # of calls begun before, nothing may be kept
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
 
     class Meta:
         constraints = [

@@ -4,12 +4,30 @@ from typing import Any
 
 from django import forms
 
+from accounts import time_zones
 from accounts.models import Tenant, User
 
 
-class NameForm(forms.Form):
+class AccountForm(forms.Form):
     name = forms.CharField(
         max_length=100, label="Name of the account", help_text="Your team and invitations see it."
+    )
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        help_text="Of weekly reports. Pages tell times in each reader’s own, days in UTC.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        shown = [(name, name.replace("_", " ")) for name in time_zones.names()]
+        self.fields["time_zone"].choices = shown  # type: ignore[attr-defined]
+
+
+class MailsForm(forms.Form):
+    weekly = forms.BooleanField(
+        required=False,
+        label="A weekly report",
+        help_text="Every Monday: spend, calls, errors and savings, against the week before.",
     )
 
 

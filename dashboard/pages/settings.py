@@ -10,26 +10,32 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import deletion, export, members
+from accounts import deletion, export, members, tenant_settings
 from accounts.errors import RoleNotAllowed
 from accounts.models import GatewayKey, Membership, ProviderKey, User
 from accounts.roles import Right, has_right
+from dashboard import weekly
 from dashboard.decorators import TenantRequest
-from dashboard.forms.settings import DeleteForm, NameForm
+from dashboard.forms.settings import AccountForm, DeleteForm, MailsForm
 
 
 def settings(request: TenantRequest) -> HttpResponse:
-    """A POST renames the account."""
+    """A POST changes the account's name and time zone."""
     may_manage = has_right(request.membership.role, Right.MANAGE_TENANT)
-    form = NameForm(request.POST or None, initial={"name": request.tenant.name})
+    zone = tenant_settings.read(request.tenant.pk).time_zone
+    given = {"name": request.tenant.name, "time_zone": zone}
+    form = AccountForm(request.POST or None, initial=given)
     if request.method == "POST":
         if not may_manage:
             raise RoleNotAllowed
         if form.is_valid():
             members.rename(request.tenant, form.cleaned_data["name"], actor=request.actor)
+            wish = {"time_zone": form.cleaned_data["time_zone"]}
+            tenant_settings.change(request.tenant, wish, actor=request.actor)
             return redirect("settings")
     context = {
         "form": form if may_manage else None,
+        "mails_form": MailsForm(initial={"weekly": weekly.is_wanted(request.membership)}),
         "may_export": may_manage,
         "may_delete": has_right(request.membership.role, Right.OWN),
     }
@@ -44,6 +50,18 @@ def end_sessions(request: TenantRequest) -> HttpResponse:
     members.end_sessions(user)
     update_session_auth_hash(request, user)
     messages.success(request, "All other sessions have ended.")
+    return redirect("settings")
+
+
+@require_POST
+def choose_mails(request: TenantRequest) -> HttpResponse:
+    """Which mails this member gets from this tenant."""
+    form = MailsForm(request.POST)
+    form.is_valid()
+    wanted = form.cleaned_data["weekly"]
+    weekly.choose(request.membership, wanted=wanted, now=timezone.now())
+    told = "You get the first report next Monday." if wanted else "You get no weekly report."
+    messages.success(request, told)
     return redirect("settings")
 
 

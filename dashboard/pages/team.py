@@ -14,7 +14,7 @@ from accounts.invitations import Invited
 from accounts.models import Invitation, Membership
 from accounts.roles import Right, Role, has_right
 from accounts.tenancy import tenant_scope
-from dashboard import mails, saved_views, snippets
+from dashboard import mails, saved_views, snippets, weekly
 from dashboard.decorators import TenantRequest
 from dashboard.forms.team import MAY, InviteForm, RoleForm
 
@@ -58,7 +58,7 @@ def remove(request: TenantRequest, member: str) -> HttpResponse:
     if request.method == "POST":
         try:
             members.remove(row, actor=request.actor)
-            saved_views.forget(row)
+            _forget(row)
         except Conflict as problem:
             messages.error(request, str(problem))
         return redirect("team")
@@ -69,7 +69,7 @@ def leave(request: TenantRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             members.remove(request.membership, actor=request.actor)
-            saved_views.forget(request.membership)
+            _forget(request.membership)
         except Conflict as problem:
             messages.error(request, str(problem))
             return redirect("team")
@@ -153,6 +153,12 @@ def _ask(
 ) -> HttpResponse:
     context = {"act": act, "one": one, "invitation": invitation}
     return render(request, "dashboard/team_ask.html", context)
+
+
+def _forget(membership: Membership) -> None:
+    """What was theirs alone in this tenant."""
+    saved_views.forget(membership)
+    weekly.choose(membership, wanted=False, now=timezone.now())
 
 
 def _find(request: TenantRequest, member: str) -> Membership:

@@ -39,6 +39,11 @@ CALL_SITES = {
     "billing/retention.py": {"prepare": 1, "forget": 2, "_delete_before": 2},  # tables of all
     "billing/rollups.py": {"add_up": 1, "rebuild_day": 1},
     "billing/verification.py": {"_snapshot": 1},  # the operator's
+    "dashboard/key_trouble.py": {"send_waiting": 1},  # which tenants have mail to be sent
+    "dashboard/weekly.py": {
+        "find": 1,  # a link is known before its tenant is
+        "_tenants_in_time": 1,  # which tenants have mail to be sent
+    },
     "routing/api/manage/view.py": {"_by_key": 1},  # a key is known before its tenant is
     # The worker judges the samples of all tenants, one at a time in its tenant's scope.
     "routing/judging/rounds.py": {"guard": 1},

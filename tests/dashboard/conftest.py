@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -79,6 +80,7 @@ class World:
             "<str:call>": ids.show("call", self.call.id),
             "dashboard/policies/<str:name>": "default",
             "dashboard/experiments/<str:experiment>": ids.show("exp", self.experiment.pk),
+            "<str:report>": "no-link-of-ours",
             "<str:view>": ids.show("view", self.saved_view.pk),
             "<slug:slug>": "quickstart",
         }.items():
@@ -158,3 +160,11 @@ def operator(db: None) -> User:
 @pytest.fixture
 def browser(operator: User, log_in: LogIn) -> Client:
     return log_in(operator)
+
+
+@pytest.fixture
+def mail_is_sent(settings: Any) -> None:
+    """As with EMAIL_URL set: addresses are verified."""
+    settings.EMAIL_CONFIG = {"EMAIL_HOST": "mail.example.org"}
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

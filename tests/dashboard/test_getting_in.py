@@ -19,14 +19,6 @@ SIGN_UP, LOG_IN = "/accounts/signup/", "/accounts/login/"
 FORM = {"email": "New@Example.org", "password1": "a long enough passphrase", "consent": "on"}
 
 
-@pytest.fixture
-def mail_is_sent(settings: Any) -> None:
-    """As with EMAIL_URL set: addresses are verified."""
-    settings.EMAIL_CONFIG = {"EMAIL_HOST": "mail.example.org"}
-    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-
-
 @pytest.mark.django_db
 def test_signing_up_makes_a_tenant_and_shows_its_first_keys(client: Client) -> None:
     answer = client.post(SIGN_UP, FORM, follow=True)

@@ -14,7 +14,7 @@ PAGE = "/dashboard/settings/"
 
 
 def test_the_name_is_changed_and_the_change_audited(owner: Client, world: World) -> None:
-    answer = owner.post(PAGE, {"name": "Acme & Sons"}, follow=True)
+    answer = owner.post(PAGE, {"name": "Acme & Sons", "time_zone": "UTC"}, follow=True)
 
     assert "Acme &amp; Sons" in answer.content.decode()
     with tenant_scope(world.tenant.pk):
@@ -26,13 +26,13 @@ def test_the_name_is_changed_and_the_change_audited(owner: Client, world: World)
 def test_members_see_the_page_but_cannot_rename(world: World, log_in: LogIn) -> None:
     browser = log_in(world.people[Role.MEMBER])
 
-    assert "An owner or admin can change the name" in text(browser.get(PAGE))
+    assert "An owner or admin can change name and time zone" in text(browser.get(PAGE))
     assert browser.post(PAGE, {"name": "Mine"}).status_code == 403
     assert Tenant.objects.get(pk=world.tenant.pk).name == "Acme"
 
 
 def test_an_empty_name_is_refused(owner: Client, world: World) -> None:
-    assert owner.post(PAGE, {"name": " "}).status_code == 422
+    assert owner.post(PAGE, {"name": " ", "time_zone": "UTC"}).status_code == 422
 
 
 def test_ending_other_sessions_leaves_this_one(owner: Client, world: World) -> None:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import ids, tenant_settings
+from accounts import ids, tenant_settings, time_zones
 from accounts.errors import NotFound
 from accounts.models import GatewayKey, Tenant
 from accounts.roles import Right
@@ -46,6 +46,14 @@ class SettingsWish(StrictSerializer):
         required=False, help_text="Days until a collected call is deleted."
     )
     collect = CollectWish(required=False)
+    time_zone = serializers.CharField(
+        required=False, help_text="Of weekly reports, such as Europe/Berlin."
+    )
+
+    def validate_time_zone(self, name: str) -> str:
+        if name not in time_zones.names():
+            raise serializers.ValidationError("There is no such time zone.")
+        return name
 
 
 class SettingsShown(serializers.Serializer[Any]):
@@ -54,6 +62,7 @@ class SettingsShown(serializers.Serializer[Any]):
     content_cap = serializers.IntegerField()
     retention_days = serializers.IntegerField()
     collect = CollectWish()
+    time_zone = serializers.CharField()
 
 
 class PurgeWish(StrictSerializer):
@@ -93,6 +102,8 @@ class SettingsView(ManageView):
         terms.change(tenant, wishes, actor=actor, now=now())
         if "cache_enabled" in wishes:
             choice.switch(tenant, on=wishes["cache_enabled"], actor=actor)
+        if "time_zone" in wishes:
+            tenant_settings.change(tenant, {"time_zone": wishes["time_zone"]}, actor=actor)
         return Response(_shown(tenant.pk))
 
 
@@ -146,6 +157,7 @@ def _shown(tenant: UUID) -> dict[str, Any]:
     its = tenant_settings.read(tenant)
     return {
         "cache_enabled": its.cache_enabled,
+        "time_zone": its.time_zone,
         "store_content": its.store_content,
         "content_cap": its.content_cap,
         "retention_days": its.retention_days,
