@@ -116,7 +116,7 @@ class TenantAdmin(ReadOnly):
             "members": tenant.most_members,
             "requests/min": tenant.key_requests_per_minute,
         }
-        return ", ".join(f"{most:,} {name}" for name, most in named.items() if most) or "none"
+        return ", ".join(f"{name} {most:,}" for name, most in named.items() if most) or "none"
 
     @admin.display(description="Last call")
     def last_seen(self, tenant: Tenant) -> date | None:

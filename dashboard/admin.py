@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.text import Truncator
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts import installation, operator_audit
@@ -25,11 +26,15 @@ SIGNUP = {
 class AnnouncementAdmin(ReadOnly):
     """Shown on every page of the dashboard, from its start to its end."""
 
-    list_display = ("text", "level", "is_shown", "starts_at", "ends_at", "created_by")
+    list_display = ("shortened", "level", "is_shown", "starts_at", "ends_at", "created_by")
     list_filter = ("level",)
     search_fields = ("text",)
     ordering = ("-starts_at", "id")
     fields = ("text", "level", "starts_at", "ends_at", "is_dismissible")
+
+    @admin.display(description="Text")
+    def shortened(self, row: Announcement) -> str:
+        return Truncator(row.text).chars(48)
 
     @admin.display(description="Shown now", boolean=True)
     def is_shown(self, row: Announcement) -> bool:

@@ -23,7 +23,7 @@ from accounts.roles import Role
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 ALLOWED = frozenset({"/admin/impersonation/end/", "/accounts/logout/"})
-STATEMENTS = frozenset({"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK"})
+STATEMENTS = frozenset({"SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK"})
 
 
 class ImpersonationMiddleware(MiddlewareMixin):

@@ -15,8 +15,7 @@ def show(request: HttpRequest) -> HttpResponse:
         **site.each_context(request),
         "title": "Health",
         "now": now,
-        "readings": health.readings(now),
-        "tasks": health.tasks(now),
+        "groups": [("Parts", health.readings(now)), ("Tasks of the worker", health.tasks(now))],
     }
     response = render(request, "admin/health.html", context)
     response["Cache-Control"] = "no-store"

@@ -20,7 +20,7 @@ from billing.facts import CallOpened, CallSettled
 from billing.models import JournalCursor, TaskRun
 from gateway_project.timetable import TIMETABLE
 
-OK, LATE, BAD, OFF = "ok", "late", "bad", "not used"
+OK, LATE, BAD, OFF, NEW = "ok", "late", "bad", "not used", "not yet"
 LATE_JOURNAL = timedelta(seconds=30)
 MANY_WAITING = 100
 PATIENCE = 3  # a task may be late by so many of its turns, and by this:
@@ -44,10 +44,19 @@ class TaskReading:
     run: TaskRun | None
 
     @property
-    def took_ms(self) -> int | None:
-        if self.run is None or self.run.ended_at is None:
-            return None
-        return int((self.run.ended_at - self.run.started_at).total_seconds() * 1000)
+    def told(self) -> str:
+        run = self.run
+        due = f"due every {_span(self.every)}"
+        if run is None:
+            return f"It has not run yet; {due}."
+        began = f"Last begun {run.started_at:%Y-%m-%d %H:%M:%S} UTC on {run.host}"
+        if run.ended_at is None:
+            return f"{began}, and not ended; {due}."
+        took = int((run.ended_at - run.started_at).total_seconds() * 1000)
+        if run.error:
+            return f"{began}, failed after {took} ms; {due}. {run.error}"
+        failed = f"; last failure {run.failed_at:%Y-%m-%d %H:%M} UTC" if run.failed_at else ""
+        return f"{began}, took {took} ms; {due}{failed}."
 
 
 def readings(now: datetime) -> list[Reading]:
@@ -62,7 +71,7 @@ def tasks(now: datetime) -> list[TaskReading]:
         _task(entry["task"], timedelta(seconds=entry["schedule"]), runs.get(entry["task"]), now)
         for entry in TIMETABLE.values()
     ]
-    return sorted(found, key=lambda one: ((BAD, LATE, OK).index(one.state), one.name))
+    return sorted(found, key=lambda one: ((BAD, LATE, NEW, OK).index(one.state), one.name))
 
 
 def _database() -> Reading:
@@ -72,8 +81,8 @@ def _database() -> Reading:
             cursor.execute("SELECT 1")
     except DatabaseError as problem:
         return Reading("Database", BAD, f"{connection.vendor} fails: {type(problem).__name__}.")
-    took = (time.perf_counter() - began) * 1000
-    return Reading("Database", OK, f"{connection.vendor} answers a question in {took:.1f} ms.")
+    took = _milliseconds(time.perf_counter() - began)
+    return Reading("Database", OK, f"{connection.vendor} answers a question in {took}.")
 
 
 def _redis() -> Reading:
@@ -85,7 +94,8 @@ def _redis() -> Reading:
             client.ping()
     except redis.RedisError as problem:
         return Reading("Redis", BAD, f"It does not answer: {type(problem).__name__}.")
-    return Reading("Redis", OK, f"It answers in {(time.perf_counter() - began) * 1000:.1f} ms.")
+    took = _milliseconds(time.perf_counter() - began)
+    return Reading("Redis", OK, f"It answers in {took}.")
 
 
 def _queue(now: datetime) -> Reading:
@@ -152,7 +162,7 @@ def _beat(runs: dict[str, TaskRun], now: datetime) -> Reading:
 
 def _task(name: str, every: timedelta, run: TaskRun | None, now: datetime) -> TaskReading:
     if run is None:
-        return TaskReading(name, every, LATE, None)
+        return TaskReading(name, every, NEW, None)  # since when it could have is not known
     late = now - run.started_at > max(every * PATIENCE, LEAST_PATIENCE)
     return TaskReading(name, every, BAD if run.error else LATE if late else OK, run)
 
@@ -165,6 +175,10 @@ def _modified(folder: Path) -> Iterator[datetime]:
     for path in folder.glob("*.msg"):
         with suppress(FileNotFoundError):  # a worker has taken it
             yield datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds >= 0.0001 else "less than 0.1 ms"
 
 
 def _span(length: timedelta) -> str:

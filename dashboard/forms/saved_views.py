@@ -21,6 +21,8 @@ class NameForm(forms.Form):
 class SaveForm(NameForm):
     """The filters that are in force, and what to call them."""
 
+    field_order = ("query", "name", "shared")
+
     query = forms.CharField(widget=forms.HiddenInput)
     shared = forms.BooleanField(
         required=False,

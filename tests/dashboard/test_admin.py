@@ -122,7 +122,7 @@ def test_limits_of_the_operator_bind_the_tenant(browser: Client, world: World) -
     assert "greater than or equal to 1" in text(browser.post(path, {**given, "most_keys": "0"}))
     browser.post(path, given)
 
-    assert "1 keys, 5 members, 7 requests/min" in text(browser.get(TENANTS))
+    assert "keys 1, members 5, requests/min 7" in text(browser.get(TENANTS))
     tenant = Tenant.objects.get(pk=world.tenant.pk)
     with tenant_scope(tenant.pk):
         with pytest.raises(Conflict, match="allows 1 gateway key here"):

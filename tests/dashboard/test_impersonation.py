@@ -112,6 +112,12 @@ def test_the_database_refuses_what_a_page_would_write(world: World) -> None:
             GatewayKey.objects.for_tenant(world.tenant).filter(pk=world.key.pk).delete()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_page_opens_that_begins_a_transaction_of_its_own(visitor: Client, world: World) -> None:
+    for path in ("/dashboard/", "/dashboard/team/"):
+        assert BAND in text(visitor.get(path)), path
+
+
 def test_a_visit_ends_by_time(browser: Client, world: World) -> None:
     with time_machine.travel(timezone.now() - timedelta(minutes=31), tick=False):
         look(browser, world)

@@ -17,6 +17,7 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 OWNER, PASSWORD = "demo@flo2.example", "flo2-demo-password"  # as the greeting says
+OPERATOR = "operator@flo2.example"
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "FLO2_DEMO", "FLO2_PUBLIC_URL", "EMAIL_URL", "DEBUG")
 
 

@@ -24,6 +24,7 @@ FOR_ALL = {
     "sign-up": "/accounts/signup/",
     "reset": "/accounts/password/reset/",
     "reset-sent": "/accounts/password/reset/done/",
+    "unsubscribe": "/unsubscribe/none/",
 }
 FOR_THE_OWNER = {
     "overview": "/dashboard/?mode=live",
@@ -31,6 +32,7 @@ FOR_THE_OWNER = {
     "calls": "/dashboard/calls/?mode=live",
     "calls-filtered": "/dashboard/calls/?mode=live&provider=groq&status=succeeded",
     "calls-none": "/dashboard/calls/?mode=live&model=nothing",
+    "saved-views": "/dashboard/calls/views/",
     "costs": "/dashboard/costs/?mode=live",
     "costs-by-model": "/dashboard/costs/?mode=live&by=model",
     "keys": "/dashboard/keys/",
@@ -51,6 +53,8 @@ FOR_THE_OWNER = {
 FOUND = {
     "call": ("/dashboard/calls/?mode=live", "a.lead"),
     "call-fallback": ("/dashboard/calls/?mode=live", "tr:has-text('tries') a.lead"),
+    "saved-view-rename": ("/dashboard/calls/views/", "a[href$='/rename/']"),
+    "saved-view-delete": ("/dashboard/calls/views/", "a[href$='/delete/']"),
     "key-roll": ("/dashboard/keys/", "a[href$='/roll/']"),
     "key-revoke": ("/dashboard/keys/", "a[href$='/revoke/']"),
     "provider-key-change": ("/dashboard/providers/", "a[href$='/edit/']"),
@@ -62,6 +66,33 @@ FOUND = {
     "team-transfer": ("/dashboard/team/", "a[href$='/transfer/']"),
     "team-withdraw": ("/dashboard/team/", "a[href$='/withdraw/']"),
 }
+
+
+# What an operator opens, and the pages of a tenant that they look at.
+FOR_THE_OPERATOR = {
+    "operator-tenants": "/admin/accounts/tenant/",
+    "operator-health": "/admin/health/",
+    "operator-signup": "/admin/signup/",
+    "operator-announcements": "/admin/dashboard/announcement/",
+    "operator-announcement": "/admin/dashboard/announcement/add/",
+    "operator-audit": "/admin/accounts/operatorevent/",
+}
+FOR_A_VISITOR = {
+    "visit-overview": "/dashboard/?mode=live",
+    "visit-calls": "/dashboard/calls/?mode=live&provider=groq",
+    "visit-settings": "/dashboard/settings/",
+}
+ACTS = ("look", "limits", "suspend")  # pages of a tenant in the operator's admin
+
+
+def of_the_operator(page: Page) -> Iterator[tuple[str, str]]:
+    """(name, path) of every page of an operator who is logged in."""
+    yield from FOR_THE_OPERATOR.items()
+    page.goto("/admin/accounts/tenant/")
+    href = page.locator("a[href$='/change/']").first.get_attribute("href")
+    assert href
+    for act in ACTS:
+        yield f"operator-{act}", urlsplit(href).path.replace("/change/", f"/{act}/")
 
 
 def of_the_owner(page: Page) -> Iterator[tuple[str, str]]:

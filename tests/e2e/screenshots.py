@@ -8,7 +8,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e import pages, prepare
 from tests.e2e.demo import Demo
-from tests.e2e.steps import log_in, sign_up
+from tests.e2e.steps import log_in, look, operate, sign_up
 
 
 def main() -> int:
@@ -55,6 +55,16 @@ def _take_all(page: Page, out: Path, suffix: str) -> None:
     for name, path in list(pages.of_the_owner(page)):
         page.goto(path)
         take(name)
+    page.context.clear_cookies()
+    operate(page)
+    for name, path in list(pages.of_the_operator(page)):
+        page.goto(path)
+        take(name)
+    look(page)
+    for name, path in pages.FOR_A_VISITOR.items():
+        page.goto(path)
+        take(name)
+    page.get_by_role("button", name="End the visit").click()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from accounts.tenancy import tenant_scope  # noqa: E402
 from billing import books, pricing, rollups  # noqa: E402
 from billing.facts import AttemptEnded, Fact  # noqa: E402
 from billing.usage import Usage  # noqa: E402
+from dashboard.models import Announcement, SavedView  # noqa: E402
 from gateway_project import demo  # noqa: E402
 from routing.providers import prices  # noqa: E402
 from tests.factories.billing import AttemptEndedFactory, failed, story  # noqa: E402
@@ -45,6 +46,11 @@ PLACES = (
 )
 PROJECTS = ("support-bot", "search", "nightly-eval")
 PEOPLE = (("ada@example.org", Role.ADMIN), ("linus@example.org", Role.MEMBER))
+NEWS = "Maintenance on Sunday from 06:00 to 06:30 UTC: calls go on, pages may be slow."
+VIEWS = (
+    ("Groq, answered", "mode=live&status=succeeded&provider=groq", "own"),
+    ("Failed in support-bot", "mode=live&status=failed&project=support-bot", "shared"),
+)
 FAULTS = (("rate_limit", 429), ("overloaded", 503), ("timeout", None), ("server", 500))
 
 
@@ -89,7 +95,21 @@ def _prepare() -> World:
         keys = [gateway_keys.issue(tenant, one, actor=actor).record for one in terms]
         _provider_keys(tenant, actor)
         _people(tenant, actor)
+        _views(owner, tenant)
+    Announcement.objects.create(text=NEWS, starts_at=timezone.now(), created_by="operator")
     return World(tenant, projects, keys)
+
+
+def _views(owner: User, tenant: Tenant) -> None:
+    for name, query, whose in VIEWS:
+        SavedView.objects.for_tenant(tenant).create(
+            tenant=tenant,
+            name=name,
+            query=query,
+            owner=owner if whose == "own" else None,
+            created_by=owner.email,
+            created_at=timezone.now(),
+        )
 
 
 def _people(tenant: Tenant, actor: audit.Actor) -> None:

@@ -4,7 +4,7 @@ import time
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.demo import OWNER, PASSWORD
+from tests.e2e.demo import OPERATOR, OWNER, PASSWORD
 
 NEW_PASSWORD = "a long enough passphrase"
 
@@ -23,6 +23,25 @@ def sign_up(page: Page) -> dict[str, str]:
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="Your keys")).to_be_visible()
     return {mode: page.locator(f"#{mode}-key").inner_text() for mode in ("test", "live")}
+
+
+def operate(page: Page) -> None:
+    """Log in as the demo's operator."""
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(OPERATOR)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/**")
+
+
+def look(page: Page) -> None:
+    """As operator, look at the pages of the demo tenant."""
+    page.goto("/admin/accounts/tenant/")
+    page.get_by_role("link", name="Demo").first.click()
+    page.goto(page.url.partition("?")[0].replace("/change/", "/look/"))
+    page.get_by_label("Reason").fill("ticket 7")
+    page.get_by_role("button", name="Look at its pages").click()
+    page.wait_for_url("**/dashboard/**")
 
 
 def log_in(page: Page, email: str = OWNER, password: str = PASSWORD) -> None:

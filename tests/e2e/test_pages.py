@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Response
 from tests.e2e import pages
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.demo import Demo
-from tests.e2e.steps import log_in
+from tests.e2e.steps import log_in, look, operate
 
 SERIOUS = {"serious", "critical"}
 MOST_BYTES = 150_000
@@ -55,6 +55,31 @@ def test_pages_of_the_owner(width: int, scheme: str, open_window: OpenWindow) ->
 
     found = {name: visit(page, path) for name, path in list(pages.of_the_owner(page))}
 
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark")])
+def test_pages_of_the_operator(width: int, scheme: str, open_window: OpenWindow) -> None:
+    page = open_window(width, scheme)
+    operate(page)
+
+    found = {name: visit(page, path) for name, path in list(pages.of_the_operator(page))}
+
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
+def test_a_tenants_pages_as_its_operator_sees_them(
+    width: int, scheme: str, open_window: OpenWindow
+) -> None:
+    page = open_window(width, scheme)
+    operate(page)
+    look(page)
+
+    found = {name: visit(page, path) for name, path in pages.FOR_A_VISITOR.items()}
+    page.get_by_role("button", name="End the visit").click()
+
+    page.wait_for_url("**/admin/accounts/tenant/")
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
