@@ -100,6 +100,14 @@ def rehearsal(base: str) -> str:
     )
 
 
+def training_export(base: str) -> str:
+    """What was collected, as a file to fine-tune on."""
+    return (
+        f"curl '{base}/api/v1/training-data/export?mode=live&min_score=0.5' \\\n"
+        f'  -H "Authorization: Bearer $FLO2_MANAGEMENT_KEY" -o training.jsonl'
+    )
+
+
 def quick_starts(base: str) -> list[Snippet]:
     return [
         Snippet("curl", "curl", curl(base)),

@@ -75,6 +75,14 @@ COST_STATUSES = {
     "unpriced": "The price of this model is not known",
 }
 
+# How a collected reply ended.
+FINISHES = {
+    "stop": "Ended by itself",
+    "tool_calls": "Called tools",
+    "length": "Cut at the limit",
+    "content_filter": "Stopped by a filter",
+}
+
 BUCKETS = {
     "input_uncached": "Input",
     "cache_read": "Input, read from the provider's cache",

@@ -33,6 +33,7 @@ TOPICS = (
     Topic("budgets", "Budgets and limits", "Hard and soft budgets, rates, what a caller is told."),
     Topic("experiments", "Experiments", "Two ways to answer, compared by a blind judge."),
     Topic("cache", "Response cache", "The same request again, at once and at no cost; opt-in."),
+    Topic("training-data", "Training data", "Calls collected, to fine-tune models on; opt-in."),
     Topic("headers", "Response headers", "Who answered, why, what it cost, how long it took."),
     Topic("testing", "Test mode", "A sandbox on this machine, and outages to rehearse."),
     Topic("errors", "Errors", "Every error code: what it means and what to do."),
@@ -63,6 +64,7 @@ def _context(request: HttpRequest) -> dict[str, object]:
         "export": snippets.export(f"{key.shown.partition('…')[0]}…" if key else "flo2_test_…"),
         "curl": snippets.curl(base),
         "rehearsal": snippets.rehearsal(base),
+        "training_export": snippets.training_export(base),
         "error_codes": ERROR_CODES,
         "faults": sorted(FAULTS),
     }

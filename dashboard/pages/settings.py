@@ -17,6 +17,7 @@ from accounts.roles import Right, has_right
 from dashboard import weekly
 from dashboard.decorators import TenantRequest
 from dashboard.forms.settings import AccountForm, DeleteForm, MailsForm
+from routing import content
 
 
 def settings(request: TenantRequest) -> HttpResponse:
@@ -37,6 +38,7 @@ def settings(request: TenantRequest) -> HttpResponse:
         "form": form if may_manage else None,
         "mails_form": MailsForm(initial={"weekly": weekly.is_wanted(request.membership)}),
         "may_export": may_manage,
+        "its": tenant_settings.read(request.tenant.pk),
         "may_delete": has_right(request.membership.role, Right.OWN),
     }
     status = 422 if form.errors else 200
@@ -79,6 +81,19 @@ def export_account(request: TenantRequest) -> HttpResponseBase:
             "Cache-Control": "no-store",
         },
     )
+
+
+def delete_content(request: TenantRequest) -> HttpResponse:
+    """Asks once; then everything that was kept of what was said is gone."""
+    if request.method == "POST":
+        gone = content.erase(request.tenant, actor=request.actor, now=timezone.now())
+        messages.success(
+            request,
+            f"All content is deleted: {gone.collected_calls:,} collected calls, "
+            f"{gone.cached_answers:,} cached answers, {gone.samples:,} samples of experiments.",
+        )
+        return redirect("settings")
+    return render(request, "dashboard/content_delete.html")
 
 
 @sensitive_post_parameters("password")

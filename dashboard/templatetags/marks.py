@@ -62,3 +62,9 @@ def outcome(code: str) -> Word:
 @register.filter
 def reason(code: str) -> str:
     return words.reason(code)
+
+
+@register.filter
+def finish(code: str) -> str:
+    """How a collected reply ended."""
+    return words.FINISHES.get(code, code)

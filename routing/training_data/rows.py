@@ -15,15 +15,17 @@ from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 
 from accounts import audit, tenant_settings, vault
-from accounts.models import Tenant, TenantSettings
+from accounts.models import Tenant
 from accounts.models.gateway_key import Mode
-from accounts.tenancy import TenantQuerySet, tenant_scope
+from accounts.tenancy import tenant_scope
+from accounts.tenant_settings import Settings
 from accounts.vault import SealBroken
 from routing.models import CollectedCall, Feedback
 
 USE = b"training-data"
 SHARE_BYTES = 128 * 2**20  # of a tenant and mode
 OVERHEAD_BYTES = 500  # of a row, beside what is sealed
+PAGE_BYTES = 8 * 2**20
 AT_ONCE = 200  # rows looked at when room is to be made
 
 
@@ -79,7 +81,7 @@ def save(tenant: UUID, taken: Iterable[tuple[Fact, bytes]]) -> int:
         wanted = [(fact, line) for fact, line in taken if since is None or fact.began_at >= since]
         if not wanted:
             return 0
-        data_key = data_key_of(tenant)
+        data_key = data_key_of(Tenant.objects.get(pk=tenant))
         CollectedCall.objects.for_tenant(tenant).bulk_create(
             [_row(tenant, fact, line, data_key) for fact, line in wanted], ignore_conflicts=True
         )
@@ -94,7 +96,7 @@ def prune(tenant: UUID, now: datetime) -> int:
     if its is None:
         return 0
     rows = CollectedCall.objects.for_tenant(tenant)
-    gone = rows.filter(created_at__lte=expired_by(its, now)).delete()[0]
+    gone = rows.filter(created_at__lt=now - timedelta(days=its.retention_days)).delete()[0]
     return gone + sum(_make_room(tenant, mode, its.content_cap) for mode in Mode.values)
 
 
@@ -110,24 +112,27 @@ def erase_one(row: CollectedCall) -> None:
     CollectedCall.objects.for_tenant(row.tenant_id).filter(pk=row.pk).delete()
 
 
-def find(tenant: UUID, call: UUID, now: datetime) -> CollectedCall:
+def kept_since(its: Settings, now: datetime) -> datetime:
+    """Calls that began before are too old: they are not shown, and go with the next round."""
+    return now - timedelta(days=its.retention_days)
+
+
+def find(tenant: UUID, call: UUID, *, since: datetime) -> CollectedCall:
     """Raises NotFound."""
-    return _kept(tenant, now).named("collected call", pk=call)
+    rows = CollectedCall.objects.for_tenant(tenant)
+    return rows.filter(created_at__gte=since).named("collected call", pk=call)
 
 
-def holdings(tenant: UUID, *, mode: str, now: datetime) -> Holdings:
-    found = (
-        _kept(tenant, now)
-        .filter(mode=mode)
-        .order_by()
-        .aggregate(calls=Count("id"), size=Sum("size"), oldest=Min("created_at"))
-    )
+def holdings(tenant: UUID, *, mode: str, since: datetime) -> Holdings:
+    rows = of(tenant, Wanted(mode=mode), since=since).order_by()
+    found = rows.aggregate(calls=Count("id"), size=Sum("size"), oldest=Min("created_at"))
     return Holdings(found["calls"], found["size"] or 0, found["oldest"])
 
 
-def of(tenant: UUID, wanted: Wanted, now: datetime) -> QuerySet[CollectedCall]:
+def of(tenant: UUID, wanted: Wanted, *, since: datetime) -> QuerySet[CollectedCall]:
     """The collected calls that are wanted, the newest first."""
-    rows = _kept(tenant, now).filter(mode=wanted.mode).order_by("-id")
+    rows = CollectedCall.objects.for_tenant(tenant).filter(mode=wanted.mode).order_by("-id")
+    rows = rows.filter(created_at__gte=since)
     exact: dict[str, Any] = {
         "project_id": wanted.project,
         "lineage": wanted.lineage,
@@ -147,42 +152,45 @@ def of(tenant: UUID, wanted: Wanted, now: datetime) -> QuerySet[CollectedCall]:
     return rows
 
 
+def page(
+    found: QuerySet[CollectedCall], *, before: UUID | None, limit: int
+) -> tuple[list[CollectedCall], bool]:
+    """The next so many of them, fewer if they are large; and whether there are more."""
+    if before:
+        found = found.filter(id__lt=before)
+    some = list(found[: limit + 1])
+    size, fit = 0, 0
+    for row in some[:limit]:
+        size += row.size
+        if fit and size > PAGE_BYTES:
+            break
+        fit += 1
+    return some[:fit], len(some) > fit
+
+
 def scores_of(tenant: UUID, rows: Iterable[CollectedCall]) -> dict[UUID, float]:
     """What callers said of these calls, by call."""
     found = Feedback.objects.for_tenant(tenant).filter(call__in=[row.pk for row in rows])
     return dict(found.values_list("call", "score"))
 
 
-def opened(tenant: UUID, rows: Iterable[CollectedCall]) -> Iterator[tuple[CollectedCall, bytes]]:
+def opened(tenant: Tenant, rows: Iterable[CollectedCall]) -> Iterator[tuple[CollectedCall, bytes]]:
     """Rows with their lines; what does not open any more is left out."""
     data_key = data_key_of(tenant)
     for row in rows:
         try:
             line = vault.open_sealed(
-                bytes(row.sealed), data_key=data_key, tenant=tenant, use=USE, row=row.pk.bytes
+                bytes(row.sealed), data_key=data_key, tenant=tenant.pk, use=USE, row=row.pk.bytes
             )
         except SealBroken:
             continue
         yield row, line
 
 
-def expired_by(its: TenantSettings, now: datetime) -> datetime:
-    """What was collected by this moment is too old."""
-    return now - timedelta(days=its.retention_days)
-
-
-def data_key_of(tenant: UUID) -> bytes:
+def data_key_of(tenant: Tenant) -> bytes:
     """Raises SealBroken or MasterKeyProblem."""
     masters = vault.master_keys(settings.FLO2_MASTER_KEYS)
-    wrapped = Tenant.objects.values_list("sealed_data_key", flat=True).get(pk=tenant)
-    return vault.unwrap(bytes(wrapped), tenant=tenant, masters=masters)
-
-
-def _kept(tenant: UUID, now: datetime) -> TenantQuerySet[CollectedCall]:
-    """Rows whose time is not up."""
-    its = TenantSettings.objects.for_tenant(tenant).first() or TenantSettings()
-    rows = CollectedCall.objects.for_tenant(tenant)
-    return rows.filter(created_at__gt=expired_by(its, now))
+    return vault.unwrap(bytes(tenant.sealed_data_key), tenant=tenant.pk, masters=masters)
 
 
 def _is_model(name: str) -> Q:

@@ -39,6 +39,7 @@ from tests.factories.accounts import (
 from tests.factories.billing import book_call
 from tests.factories.budgets import make_budget
 from tests.factories.experiments import running_experiment
+from tests.factories.training import collect_call
 
 LogIn = Callable[[User], Client]
 
@@ -119,6 +120,7 @@ def world(db: None, now: datetime) -> World:
     call = book_call(
         tenant, key=key.pk, opened_at=milliseconds(now - timedelta(minutes=5)), tags=("beta",)
     )
+    collect_call(tenant, call=call.id, at=call.created_at)
     return World(
         tenant=tenant,
         people=people,

@@ -68,7 +68,7 @@ def problems_of(answer: Any) -> list[str]:
 
 def owner_paths(world: World) -> Iterator[str]:
     for page in PAGES:
-        if page.name not in ACTIONS and page.name != "calls_export":
+        if page.name not in {*ACTIONS, "calls_export", "data_export"}:
             yield world.path(page.path)
     yield from (f"/docs/{topic}/" for topic in DOCS)
     yield from OWN_ACCOUNT_PAGES

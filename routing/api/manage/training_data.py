@@ -17,6 +17,7 @@ from accounts import ids, tenant_settings
 from accounts.errors import InvalidRequest, NotFound
 from accounts.models import GatewayKey, Project, Tenant
 from accounts.roles import Right
+from accounts.tenant_settings import Settings
 from routing.api.manage.calls import known, mode_of, parameters, period_of
 from routing.api.manage.view import ManageView, now, scoped
 from routing.models import CollectedCall
@@ -27,7 +28,7 @@ TAGS = ["training data"]
 NO_ID = UUID(int=0)
 FILTERS = ("from", "to", "mode", "project", "key", "model", "policy", "finish_reason", "min_score")
 PAGING = ("cursor", "limit")
-MOST, MOST_BYTES = 100, 8 * 2**20  # of a page
+MOST = 100  # of a page
 
 
 class Message(serializers.Serializer[Any]):
@@ -81,17 +82,14 @@ class TrainingData(ManageView):
     @scoped
     def get(self, request: Request) -> Response:
         """Collected calls, newest first; `next` is the cursor of the page after."""
-        tenant, at = self.manager.tenant, now()
-        query = known(request, (*FILTERS, *PAGING))
-        found = rows.of(tenant.pk, wanted(tenant, query), at)
-        if query.get("cursor"):
-            found = found.filter(id__lt=_call(query["cursor"]))
-        page = list(found[: _limit(query) + 1])
-        some = _within(page[: _limit(query)])
-        more = len(page) > len(some)
+        tenant, query = self.manager.tenant, known(request, (*FILTERS, *PAGING))
+        its = tenant_settings.read(tenant.pk)
+        found = rows.of(tenant.pk, wanted(tenant, query), since=rows.kept_since(its, now()))
+        cursor = query.get("cursor")
+        some, more = rows.page(found, before=_call(cursor) if cursor else None, limit=_limit(query))
         return Response(
             {
-                "results": shown(tenant, some),
+                "results": shown(tenant, some, its),
                 "next": ids.show("call", some[-1].pk) if more else None,
             }
         )
@@ -112,7 +110,8 @@ class CollectedCallDetail(ManageView):
     @scoped
     def get(self, request: Request, call: str) -> Response:
         known(request, ())
-        found = shown(self.manager.tenant, [self._find(call)])
+        its = tenant_settings.read(self.manager.tenant.pk)
+        found = shown(self.manager.tenant, [self._find(call, its)], its)
         if not found:
             raise NotFound(kind="collected call")
         return Response(found[0])
@@ -121,11 +120,13 @@ class CollectedCallDetail(ManageView):
     @scoped
     def delete(self, request: Request, call: str) -> Response:
         """Delete one. The call itself and its cost stay on the books."""
-        rows.erase_one(self._find(call))
+        tenant = self.manager.tenant.pk
+        rows.erase_one(self._find(call, tenant_settings.read(tenant)))
         return Response(status=204)
 
-    def _find(self, call: str) -> CollectedCall:
-        return rows.find(self.manager.tenant.pk, _call(call), now())
+    def _find(self, call: str, its: Settings) -> CollectedCall:
+        tenant = self.manager.tenant.pk
+        return rows.find(tenant, _call(call), since=rows.kept_since(its, now()))
 
 
 class TrainingDataExport(ManageView):
@@ -144,7 +145,7 @@ class TrainingDataExport(ManageView):
         `x-flo2-lines` says how many are to come.
         """
         tenant = self.manager.tenant
-        return exporting.answer(tenant.pk, wanted(tenant, known(request, FILTERS)), now())
+        return exporting.answer(tenant, wanted(tenant, known(request, FILTERS)), now())
 
 
 def wanted(tenant: Tenant, query: dict[str, str]) -> Wanted:
@@ -172,7 +173,7 @@ def wanted(tenant: Tenant, query: dict[str, str]) -> Wanted:
     )
 
 
-def shown(tenant: Tenant, some: list[CollectedCall]) -> list[dict[str, Any]]:
+def shown(tenant: Tenant, some: list[CollectedCall], its: Settings) -> list[dict[str, Any]]:
     """The rows with their words; what does not open any more is left out."""
     names = dict(
         Project.objects.for_tenant(tenant)
@@ -185,7 +186,7 @@ def shown(tenant: Tenant, some: list[CollectedCall]) -> list[dict[str, Any]]:
         .values_list("pk", flat=True)
     )
     scores = rows.scores_of(tenant.pk, some)
-    kept = timedelta(days=tenant_settings.read(tenant.pk).retention_days)
+    kept = timedelta(days=its.retention_days)
     return [
         {
             "id": ids.show("call", row.pk),
@@ -205,22 +206,12 @@ def shown(tenant: Tenant, some: list[CollectedCall]) -> list[dict[str, Any]]:
             "bytes": row.size,
             **msgspec.json.decode(line),
         }
-        for row, line in rows.opened(tenant.pk, some)
+        for row, line in rows.opened(tenant, some)
     ]
 
 
 def _key(row: CollectedCall) -> str | None:
     return ids.show("key", row.gateway_key_id) if row.gateway_key_id else None
-
-
-def _within(some: list[CollectedCall]) -> list[CollectedCall]:
-    """As many as a page may hold bytes of; at least one."""
-    size = 0
-    for count, row in enumerate(some):
-        size += row.size
-        if count and size > MOST_BYTES:
-            return some[:count]
-    return some
 
 
 def _limit(query: dict[str, str]) -> int:
