@@ -23,8 +23,8 @@ from routing import content
 def settings(request: TenantRequest) -> HttpResponse:
     """A POST changes the account's name and time zone."""
     may_manage = has_right(request.membership.role, Right.MANAGE_TENANT)
-    zone = tenant_settings.read(request.tenant.pk).time_zone
-    given = {"name": request.tenant.name, "time_zone": zone}
+    its = tenant_settings.read(request.tenant.pk)
+    given = {"name": request.tenant.name, "time_zone": its.time_zone}
     form = AccountForm(request.POST or None, initial=given)
     if request.method == "POST":
         if not may_manage:
@@ -38,7 +38,7 @@ def settings(request: TenantRequest) -> HttpResponse:
         "form": form if may_manage else None,
         "mails_form": MailsForm(initial={"weekly": weekly.is_wanted(request.membership)}),
         "may_export": may_manage,
-        "its": tenant_settings.read(request.tenant.pk),
+        "its": its,
         "may_delete": has_right(request.membership.role, Right.OWN),
     }
     status = 422 if form.errors else 200
