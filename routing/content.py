@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts import audit
+from accounts import audit, tenant_settings
 from accounts.models import Tenant
 from routing import samples
 from routing.cache import choice
@@ -23,10 +23,12 @@ def erase(tenant: Tenant, *, actor: audit.Actor, now: datetime) -> Erased:
     """Erase training data, kept answers and experiments' samples, in the caller's scope.
 
     What calls that have begun by now would still bring is not written either. Settings, calls and
-    costs stay, and experiments go on.
+    costs stay, and experiments go on. Raises Unavailable while the cache's store is away: then
+    nothing is erased.
     """
+    tenant_settings.forget_content(tenant, now)  # first, as whoever writes content locks it first
+    cached = choice.purge(tenant, actor=actor)
     collected = rows.erase(tenant, actor=actor, now=now)
     sampled = samples.erase_all(tenant.pk)
-    cached = choice.purge(tenant, actor=actor)
     audit.record(tenant, actor=actor, action="content.deleted", subject="all", samples=sampled)
     return Erased(cached, collected, sampled)

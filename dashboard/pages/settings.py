@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import deletion, export, members, tenant_settings
-from accounts.errors import RoleNotAllowed
+from accounts.errors import RoleNotAllowed, Unavailable
 from accounts.models import GatewayKey, Membership, ProviderKey, User
 from accounts.roles import Right, has_right
 from dashboard import weekly
@@ -86,12 +86,17 @@ def export_account(request: TenantRequest) -> HttpResponseBase:
 def delete_content(request: TenantRequest) -> HttpResponse:
     """Asks once; then everything that was kept of what was said is gone."""
     if request.method == "POST":
-        gone = content.erase(request.tenant, actor=request.actor, now=timezone.now())
-        messages.success(
-            request,
-            f"All content is deleted: {gone.collected_calls:,} collected calls, "
-            f"{gone.cached_answers:,} cached answers, {gone.samples:,} samples of experiments.",
-        )
+        try:
+            gone = content.erase(request.tenant, actor=request.actor, now=timezone.now())
+        except Unavailable as problem:
+            messages.error(request, str(problem))
+        else:
+            told = (
+                f"{gone.collected_calls:,} collected calls, {gone.cached_answers:,} cached answers"
+            )
+            messages.success(
+                request, f"All content is deleted: {told}, {gone.samples:,} samples of experiments."
+            )
         return redirect("settings")
     return render(request, "dashboard/content_delete.html")
 
