@@ -21,7 +21,7 @@ faulthandler.enable()
 # enough, the embedded one.
 ONCE = (
     "contract/test_mutations.py", "experiments/test_crash.py", "experiments/test_crash_redis.py",
-    "experiments/test_crash_runs.py",
+    "experiments/test_crash_runs.py", "experiments/test_judging_crash.py",
     "experiments/test_scorer.py", "experiments/test_speed.py", "experiments/test_statistics.py",
 )  # fmt: skip
 

@@ -39,6 +39,7 @@ class Ask:
     parts: tuple[Part, ...]  # the prompt
     media_tokens: int = 0
     user_text: str = ""
+    system_text: str = ""  # where the dialect of most judges has one
     tool_result: str | None = None  # if that is what the conversation ends with
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"  # none, auto, required, or

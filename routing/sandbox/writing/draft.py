@@ -120,7 +120,7 @@ def _thoughts(ask: Ask) -> str:
 def _text(ask: Ask, label: str, number: int) -> str:
     if ask.schema is not None:
         return msgspec.json.encode(specimens.of(ask.schema, number)).decode()
-    if (verdict := judge.said(ask.user_text)) is not None:
+    if (verdict := judge.said(ask.user_text, ask.system_text)) is not None:
         return verdict
     text = f"[sandbox] {label}'s {ask.model} would answer here."
     if number:

@@ -30,6 +30,7 @@ def read(exchange: Exchange, rules: Rules) -> Ask:
         parts=parts_of(model, body.get("tools"), messages),
         media_tokens=counting.media_tokens(messages),
         user_text=_last_text(messages),
+        system_text=_system_text(messages),
         tool_result=_tool_result(messages),
         tools=_tools(body),
         tool_choice=choice,
@@ -52,6 +53,11 @@ def parts_of(model: str, tools: Any, messages: list[Json]) -> tuple[Part, ...]:
     head = Part(0, hashlib.blake2b(model.encode(), digest_size=16).digest())
     tooling = [counting.part(tools)] if tools else []
     return (head, *tooling, *(counting.part(message) for message in messages))
+
+
+def _system_text(messages: list[Json]) -> str:
+    found = [m for m in messages if m.get("role") in {"system", "developer"}]
+    return "\n".join(text_of(message.get("content")) for message in found)
 
 
 def _last_text(messages: list[Json]) -> str:

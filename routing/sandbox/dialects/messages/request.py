@@ -29,6 +29,7 @@ def read(exchange: Exchange, *, counts_only: bool = False) -> Ask:
         parts=tuple(_parts(model, body)),
         media_tokens=counting.media_tokens(body["messages"]),
         user_text=_last_text(body["messages"]),
+        system_text=text_of(body.get("system")),
         tool_result=_tool_result(last),
         tools=_tools(body),
         tool_choice=_CHOICES.get(str(choice.get("type")), "auto"),
