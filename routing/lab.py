@@ -22,6 +22,7 @@ from routing.experiments import KIND
 from routing.judging import forecast
 from routing.judging.forecast import Forecast
 from routing.models import Arm, Experiment
+from routing.plan import plan as plans
 from routing.plan.naming import resolve
 from routing.policy_terms import WrongFields
 
@@ -213,6 +214,10 @@ def promote(row: Experiment, name: str, *, actor: Actor, now: datetime) -> polic
     if row.is_running:
         stop(row, actor=actor, now=now)
     target = row.policy or policies.DEFAULT
+    if target not in {one.policy.name for one in policies.in_force(row.tenant)}:
+        # What applied without a policy: one click leads back to it.
+        plain = {"strategy": plans.DEFAULT_STRATEGY}
+        policies.save(row.tenant, target, plain, actor=actor, note="As it was without a policy")
     note = f"Promoted: arm {arm.name} of experiment {row.name}"
     saved = policies.save(row.tenant, target, document_of(row, arm), actor=actor, note=note[:200])
     row.promoted = arm.name

@@ -55,7 +55,9 @@ class Demo:
             check=True,
         )
 
-    def call(self, key: str, model: str = "auto", **headers: str) -> httpx.Response:
+    def call(
+        self, key: str, model: str = "auto", *, text: str = "Say hi", **headers: str
+    ) -> httpx.Response:
         """A chat call with a gateway key; when this returns, its record can be read."""
         with httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=20,
@@ -64,7 +66,7 @@ class Demo:
             answer = client.post(
                 "/v1/chat/completions",
                 headers=headers,
-                json={"model": model, "messages": [{"role": "user", "content": "Say hi"}]},
+                json={"model": model, "messages": [{"role": "user", "content": text}]},
             )
             if answer.status_code == 200:
                 call = answer.headers["x-flo2-call-id"]

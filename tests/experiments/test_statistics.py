@@ -13,8 +13,12 @@ from statistics import median
 
 import pytest
 
-from routing.judging import standings
+from routing.judging import prompts, results, standings, verdict_format
+from routing.judging.prompts import Pair
 from routing.judging.standings import Tally
+from routing.judging.verdict_format import Choice
+from routing.models import Arm, Judgement
+from routing.sandbox.writing import judge
 
 FULL = os.environ.get("FLO2_TEST_FULL") == "1"
 RUNS = 2000 if FULL else 300
@@ -127,3 +131,32 @@ def test_a_planned_split_raises_no_alarm_and_a_skewed_one_does(units: int) -> No
 
     assert sum(alarms(0.5, units) for _ in range(runs)) / runs <= 0.001 + 1 / runs
     assert sum(alarms(0.55, 5000) for _ in range(60)) / 60 >= 0.95
+
+
+def test_a_judge_that_takes_whatever_comes_first_ends_in_a_tie_that_nobody_believes() -> None:
+    """As the worker judges each pair: in both orders, whatever the answers are."""
+    arms = [Arm(name="A", number=0), Arm(name="B", number=1)]
+    rows = []
+    for number in range(60):
+        pair = Pair(
+            f"[user]\nQuestion {number}?", "A short answer.", f"Question {number}: a long one."
+        )
+        said = [judged(one, "first") for one in (pair, pair.swapped)]
+        rows.append(
+            Judgement(
+                challenger="B", kind="pair", style=[0, 0, 0, 0],
+                half_points=round(2 * verdict_format.score(*said)),
+                is_consistent=verdict_format.is_consistent(*said),
+            )
+        )  # fmt: skip
+
+    (found,) = results.of(rows, arms, {})
+
+    assert (found.tally.wins, found.tally.ties, found.tally.losses) == (0, 60, 0)
+    assert found.tally.win_rate == 0.5
+    assert (found.verdict, found.withheld) == ("not_yet", ("judge_unreliable",))
+
+
+def judged(pair: Pair, behaviour: str) -> Choice:
+    asked = prompts.messages(pair, criteria=f"sandbox judge: {behaviour}", mark="0123456789abcdef")
+    return verdict_format.read(judge.said(asked[1]["content"]) or "").choice
