@@ -12,7 +12,6 @@ from routing.judging.results import PairResult, tally_of
 
 WIDTH, HEIGHT = 1000, 240
 MOST_POINTS = 100
-DOTS = 800  # of the width; the rest is for the words beside the last one
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,18 @@ class Course:
 
 @dataclass(frozen=True)
 class Dot:
-    """An arm by its cost per call (from the left) and its win rate (from below)."""
+    """An arm by its cost per call and its win rate, in percent from the left and from above."""
 
     name: str
     x: float
     y: float
     cost: Decimal
     win_rate: float
+
+    @property
+    def is_right(self) -> bool:
+        """Its words have more room to the left."""
+        return self.x > 50
 
 
 def course(pair: PairResult, *, challengers: int) -> Course | None:
@@ -75,7 +79,7 @@ def dots(costs: Sequence[tuple[str, Decimal | None, float | None]]) -> list[Dot]
     if not top or len(known) < 2:
         return []
     return [
-        Dot(name, round(float(cost / top) * DOTS, 1), round((1 - rate) * HEIGHT, 1), cost, rate)
+        Dot(name, round(float(cost / top) * 100, 1), round((1 - rate) * 100, 1), cost, rate)
         for name, cost, rate in known
     ]
 
