@@ -33,6 +33,7 @@ from dashboard.pages import (
     switch,
     team,
     unsubscribe,
+    webhooks,
 )
 
 View = Callable[..., HttpResponseBase]
@@ -109,6 +110,12 @@ PAGES = (
          right=Right.MANAGE_ROUTING, view=budgets.raise_limit),
     Page(path=f"{BUDGET}/remove/", name="budget_remove", title="Remove a budget",
          right=Right.MANAGE_ROUTING, view=budgets.remove),
+    Page(path="dashboard/webhooks/", name="webhooks", title="Webhooks", right=VIEW,
+         view=webhooks.webhooks),
+    Page(path="dashboard/webhooks/<str:hook>/", name="webhook_change", title="Change a webhook",
+         right=Right.MANAGE_ROUTING, view=webhooks.change),
+    Page(path="dashboard/webhooks/<str:hook>/test/", name="webhook_test", title="Test a webhook",
+         right=Right.MANAGE_ROUTING, view=webhooks.test, scoped=False),
 
     Page(path="dashboard/keys/", name="keys", title="Gateway keys", right=MANAGE,
          view=keys.keys, group=CONNECT, icon="keys"),
@@ -243,6 +250,8 @@ PARENTS = {
     "budget_change": "budgets",
     "budget_raise": "budgets",
     "budget_remove": "budgets",
+    "webhooks": "budgets",
+    "webhook_change": "budgets",
     "call": "calls",
     "saved_views": "calls",
     "saved_view_delete": "calls",

@@ -19,6 +19,8 @@ FLO2_HOST = env.text("FLO2_HOST", "127.0.0.1")
 FLO2_PORT = env.integer("FLO2_PORT", 8000)
 FLO2_PUBLIC_URL = env.text("FLO2_PUBLIC_URL").rstrip("/")
 FLO2_ALLOW_CUSTOM = env.flag("FLO2_ALLOW_CUSTOM")  # tenants may bring endpoints of their own
+# Origins that webhooks may reach though they are private or plain http.
+FLO2_WEBHOOK_ORIGINS = env.words("FLO2_WEBHOOK_ORIGINS")
 FLO2_SIGNUP = env.choice("FLO2_SIGNUP", ("open", "invite", "closed"))
 FLO2_METRICS_TOKEN = env.text("FLO2_METRICS_TOKEN")
 FLO2_TRUSTED_PROXIES = env.words("FLO2_TRUSTED_PROXIES")

@@ -12,6 +12,7 @@ TIMETABLE: dict[str, dict[str, Any]] = {
     },
     "keep call tables": {"task": "billing.tasks.keep_call_tables", "schedule": 6 * 3600.0},
     "send budget alerts": {"task": "billing.tasks.send_budget_alerts", "schedule": 20.0},
+    "send webhooks": {"task": "routing.tasks.send_webhooks", "schedule": 20.0},
     "release dead leases": {"task": "billing.tasks.release_dead_leases", "schedule": 60.0},
     "erase deleted tenants": {"task": "accounts.tasks.erase_deleted_tenants", "schedule": 300.0},
     "end impersonations": {"task": "accounts.tasks.end_impersonations", "schedule": 60.0},

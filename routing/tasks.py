@@ -11,8 +11,8 @@ from accounts import members, provider_keys
 from accounts.models import ProviderKey
 from accounts.models.provider_key import KeyStatus
 from accounts.tenancy import system_scope, tenant_scope
-from billing import task_leases
-from routing import idempotent_rows, key_checks
+from billing import task_leases, webhooks
+from routing import deliveries, idempotent_rows, key_checks
 from routing.cache import choice, table
 from routing.judging import rounds, waiting
 from routing.training_data import rows
@@ -44,6 +44,16 @@ def guard_experiments() -> int:
     return rounds.guard()
 
 
+@shared_task
+def send_webhooks() -> int:
+    """Tell webhooks of the alerts of budgets, and try again what could not be delivered."""
+    with task_leases.held("send_webhooks", at_most=timedelta(minutes=10)) as mine:
+        if not mine:
+            return 0
+        webhooks.announce_waiting(timezone.now())
+        return deliveries.send_due(timezone.now())
+
+
 def _check_some() -> int:
     with system_scope():
         unverified = ProviderKey.objects.filter(enabled=True, status=KeyStatus.UNVERIFIED)
@@ -62,7 +72,7 @@ def _check_some() -> int:
 
 @shared_task
 def forget_expired_answers() -> int:
-    """Delete kept answers, collected calls and idempotency keys whose time is up; how many."""
+    """Delete kept answers, collected calls, and keys and deliveries of long ago; how many."""
     with task_leases.held("forget_expired_answers", at_most=timedelta(minutes=10)) as mine:
         return sum(_forget_expired(tenant) for tenant in members.tenant_ids()) if mine else 0
 
@@ -72,4 +82,5 @@ def _forget_expired(tenant: UUID) -> int:
     with tenant_scope(tenant):
         now = timezone.now()
         gone = rows.prune(tenant, now) + table.forget_expired(tenant, now)
+        gone += webhooks.forget_old(tenant, now)
         return gone + idempotent_rows.forget_old(tenant, now)

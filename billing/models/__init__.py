@@ -8,6 +8,7 @@ from billing.models.price_override import OperatorPrice, PriceOverride
 from billing.models.spend import SpendDay, SpendDelta, SpendHour
 from billing.models.task_lease import TaskLease
 from billing.models.task_run import TaskRun
+from billing.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "Attempt",
@@ -27,4 +28,6 @@ __all__ = [
     "SpendHour",
     "TaskLease",
     "TaskRun",
+    "Webhook",
+    "WebhookDelivery",
 ]

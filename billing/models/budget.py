@@ -122,7 +122,7 @@ class Lease(TenantOwned):
 
 
 class BudgetAlert(TenantOwned):
-    """A threshold that a window has reached: once. The row is the outbox of its mail."""
+    """A threshold that a window has reached: once. The row is the outbox of mail and webhooks."""
 
     id = models.UUIDField(primary_key=True, default=ids.new, editable=False)
     window = models.ForeignKey(BudgetWindow, on_delete=models.CASCADE, related_name="alerts")
@@ -130,7 +130,8 @@ class BudgetAlert(TenantOwned):
     spent = _amount()
     limit = _amount()
     created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)  # by mail
+    announced_at = models.DateTimeField(null=True)  # to webhooks
 
     class Meta:
         constraints = [
@@ -139,6 +140,11 @@ class BudgetAlert(TenantOwned):
         indexes = [
             models.Index(
                 fields=["created_at"], condition=models.Q(sent_at=None), name="budget_alert_waiting"
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(announced_at=None),
+                name="budget_alert_unannounced",
             ),
         ]
 

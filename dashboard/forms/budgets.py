@@ -47,7 +47,7 @@ class LimitFields(forms.Form):
         required=False,
         initial=["50", "80", "100"],
         label="Tell owners and admins at",
-        help_text="Once per window and threshold, by mail where the operator has set it up.",
+        help_text="Once per window and threshold: by webhook, and by mail where that is set up.",
     )
 
     @property

@@ -11,6 +11,7 @@ from accounts.errors import Conflict, InvalidRequest, NotFound, RoleNotAllowed
 from accounts.models import GatewayKey, Project
 from accounts.roles import Right, has_right
 from billing import budgets as actions
+from billing import webhooks
 from billing.models import Budget
 from dashboard.decorators import TenantRequest
 from dashboard.forms.budgets import ChangeBudgetForm, NewBudgetForm, RaiseForm
@@ -83,6 +84,7 @@ def _list(request: TenantRequest, now: datetime, form: NewBudgetForm | None) -> 
     may_manage = has_right(request.membership.role, Right.MANAGE_ROUTING)
     context = {
         "standings": actions.standings(request.tenant, calls=request.mode, now=now),
+        "deliveries": webhooks.last_deliveries(request.tenant)[:5],
         "may_manage": may_manage,
         "form": (form or _new_form(request)) if may_manage else None,
     }

@@ -1,9 +1,11 @@
-"""The pooled HTTP client for everything off the hot path: key checks and model lists.
+"""The HTTP client for everything off the hot path: key checks, model lists and webhooks.
 
 The only importer of httpx. Calls themselves go through `pool`.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -14,6 +16,7 @@ from routing.upstream import guard
 from routing.upstream.endpoints import Endpoint
 
 SECONDS = httpx.Timeout(5.0, connect=3.0)
+POST_SECONDS = 10.0
 MOST_BYTES = 8 * 2**20
 
 _HEADERS = {"bearer": "Authorization", "x-api-key": "x-api-key", "x-goog-api-key": "x-goog-api-key"}
@@ -43,30 +46,15 @@ async def ask(
 
     Raises CannotReach.
     """
-    origin = endpoint.origin
     sent = {
         **(_credential(provider, secret) if secret else {}),
         **({"Content-Type": "application/json"} if content else {}),
-        "Accept-Encoding": "identity",
-        "User-Agent": "flo2",
-        "Host": endpoint.host.decode(),
         **provider.headers,
         **{name.decode(): value.decode("latin-1") for name, value in headers},
     }
+    method = "POST" if content else "GET"
     try:
-        addresses = await guard.addresses(origin.host, origin.port, guarded=origin.guarded)
-        host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-        url = f"{origin.scheme}://{host}:{origin.port}{endpoint.path.decode()}{path}"
-        async with (
-            httpx.AsyncClient(trust_env=False, timeout=SECONDS, follow_redirects=False) as client,
-            client.stream(
-                "POST" if content else "GET",
-                url,
-                content=content.encode() or None,
-                headers=sent,
-                extensions={"sni_hostname": origin.host},
-            ) as answer,
-        ):
+        async with _answer(method, endpoint, path, content.encode(), sent) as answer:
             body = b""
             async for part in answer.aiter_raw():
                 body += part
@@ -76,6 +64,52 @@ async def ask(
             return Fetched(answer.status_code, pairs, body)
     except (httpx.HTTPError, OSError) as error:
         raise CannotReach(f"{provider.label} cannot be reached: {type(error).__name__}") from None
+
+
+async def post(endpoint: Endpoint, content: bytes, headers: dict[str, str]) -> int:
+    """POST to an address that somebody else chose; the status. What is answered is not read.
+
+    Raises CannotReach.
+    """
+    try:
+        async with (
+            asyncio.timeout(POST_SECONDS),
+            _answer("POST", endpoint, "", content, headers) as answer,
+        ):
+            return answer.status_code
+    except guard.AddressRefused:
+        raise CannotReach("its name does not lead to public addresses only") from None
+    except TimeoutError:
+        raise CannotReach(f"no answer within {POST_SECONDS:.0f} s") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise CannotReach(f"cannot be reached: {type(error).__name__}") from None
+
+
+@asynccontextmanager
+async def _answer(
+    method: str, endpoint: Endpoint, path: str, content: bytes, headers: dict[str, str]
+) -> AsyncIterator[httpx.Response]:
+    """Connect to an address that was checked, by its number. No redirects, no proxies."""
+    origin = endpoint.origin
+    own = {
+        "Accept-Encoding": "identity",
+        "User-Agent": "flo2",
+        "Host": endpoint.host.decode(),
+    }
+    addresses = await guard.addresses(origin.host, origin.port, guarded=origin.guarded)
+    host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+    url = f"{origin.scheme}://{host}:{origin.port}{endpoint.path.decode()}{path}"
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=SECONDS, follow_redirects=False) as client,
+        client.stream(
+            method,
+            url,
+            content=content or None,
+            headers={**own, **headers},
+            extensions={"sni_hostname": origin.host},
+        ) as answer,
+    ):
+        yield answer
 
 
 def _credential(provider: Provider, secret: Secret) -> dict[str, str]:

@@ -50,6 +50,15 @@ def refusing() -> Endpoint:
     return _endpoint(settings.FLO2_REFUSING_URL or "http://127.0.0.1:1", guarded=False)
 
 
+def webhook(url: str) -> Endpoint:
+    """Where a tenant wants to be told. Only the operator's word lets it be plain or private."""
+    parts = urlsplit(url)
+    guarded = f"{parts.scheme}://{parts.netloc}" not in settings.FLO2_WEBHOOK_ORIGINS
+    its = _endpoint(url, guarded=guarded)
+    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    return Endpoint(its.origin, path.encode(), its.host)
+
+
 @lru_cache(maxsize=256)
 def _endpoint(url: str, *, guarded: bool) -> Endpoint:
     parts = urlsplit(url.rstrip("/"))

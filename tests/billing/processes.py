@@ -23,6 +23,10 @@ class Process:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def read_line(self) -> str:
         """The next line it writes; empty when it has ended."""
         assert self._process.stdout is not None

@@ -206,13 +206,16 @@ class TestBoundedSearch:
 
         assert (ids_of(page), page.next) == ([wanted], None)
 
-    @pytest.mark.parametrize("nothing", [{"policy": "none"}, {"status": "refused"}])
-    def test_what_no_sum_knows_is_not_looked_for(self, nothing: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "nothing",
+        [CallFilter(mode="live", policy="none"), CallFilter(mode="live", status="refused")],
+    )
+    def test_what_no_sum_knows_is_not_looked_for(self, nothing: CallFilter) -> None:
         tenant = TenantFactory.create()
         for ago in range(30):
             book_call(tenant, opened_at=NOON - ago * HOUR_MS)
 
-        page = listed(tenant, CallFilter(mode="live", **nothing))
+        page = listed(tenant, nothing)
 
         assert (page.calls, page.next, page.looked_back_to) == ([], None, None)
 

@@ -24,7 +24,8 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from accounts.tenancy import tenant_scope
-from billing.models import Budget, Call
+from billing import webhooks
+from billing.models import Budget, Call, Webhook
 from dashboard.models import SavedView
 from routing import policies
 from routing.models import Experiment
@@ -54,6 +55,7 @@ class World:
     provider_key: ProviderKey
     call: Call
     budget: Budget
+    webhook: Webhook
     experiment: Experiment
     invited: Invited
     project: Project
@@ -75,6 +77,7 @@ class World:
             "dashboard/providers/<str:key>": ids.show("pkey", self.provider_key.pk),
             "dashboard/budgets/<str:budget>": ids.show("bud", self.budget.pk),
             "dashboard/team/<str:member>": ids.show("mem", self.membership_of(Role.MEMBER).pk),
+            "dashboard/webhooks/<str:hook>": ids.show("wh", self.webhook.pk),
             "<str:project>": ids.show("proj", self.project.pk),
             "<str:invitation>": ids.show("inv", self.invited.record.pk),
             "<str:token>": self.invited.token,
@@ -117,6 +120,9 @@ def world(db: None, now: datetime) -> World:
         saved_view = SavedView.objects.for_tenant(tenant).create(
             tenant=tenant, name="Beta", query="mode=live&tag=beta", created_by="ada", created_at=now
         )
+        webhook, _ = webhooks.create(
+            tenant, url="https://hooks.acme-corp.com/flo2", budget=None, actor=SYSTEM, now=now
+        )
     call = book_call(
         tenant, key=key.pk, opened_at=milliseconds(now - timedelta(minutes=5)), tags=("beta",)
     )
@@ -130,6 +136,7 @@ def world(db: None, now: datetime) -> World:
         provider_key=add_provider_key(tenant),
         call=call,
         budget=make_budget(tenant, "25", now=now),
+        webhook=webhook,
         experiment=running_experiment(tenant, now=now),
         invited=invited,
         project=ProjectFactory.create(tenant=tenant, name="shop"),

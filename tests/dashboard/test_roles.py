@@ -13,7 +13,7 @@ PUBLIC = [page for page in PAGES if page.right is None]
 ACTIONS = {
     "switch", "management_key_new", "provider_key_verify", "provider_key_move", "sessions_end",
     "playground_run",
-    "cache_purge", "announcement_dismiss", "account_export", "settings_mails",
+    "cache_purge", "announcement_dismiss", "account_export", "settings_mails", "webhook_test",
 }  # fmt: skip  # no pages
 WITH_ID = [page for page in GUARDED if "<str:" in page.path]
 

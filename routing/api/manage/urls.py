@@ -18,6 +18,7 @@ from routing.api.manage import (
     reports,
     settings,
     training_data,
+    webhooks,
 )
 
 urlpatterns = [
@@ -39,6 +40,11 @@ urlpatterns = [
     path("budgets", budgets.Budgets.as_view()),
     path("budgets/<str:budget>", budgets.BudgetDetail.as_view()),
     path("budgets/<str:budget>/raise", budgets.RaiseBudget.as_view()),
+    path("webhooks", webhooks.Webhooks.as_view()),
+    path("webhooks/<str:hook>", webhooks.WebhookDetail.as_view()),
+    path("webhooks/<str:hook>/deliveries", webhooks.WebhookDeliveries.as_view()),
+    path("webhooks/<str:hook>/test", webhooks.TestWebhook.as_view()),
+    path("webhooks/<str:hook>/roll", webhooks.RollWebhookSecret.as_view()),
     path("experiments", experiments.Experiments.as_view()),
     path("experiments/<str:experiment>", experiments.ExperimentDetail.as_view()),
     path("experiments/<str:experiment>/start", experiments.StartExperiment.as_view()),
