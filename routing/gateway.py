@@ -102,7 +102,7 @@ async def _whole(asked: Asked, story: Story, plan: Plan) -> Answer:
         asked.chat,
         found.reply,
         envelope=dialects.envelope_of(asked.chat, story.body_id, answered.model),
-        usage=found.consumed.usage,
+        usage=answered.usage,
         cost=settled.cost,
     )
     sampling.keep_whole(story, body)

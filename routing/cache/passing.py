@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from billing.facts import CallSettled
+from billing.usage import Usage
 from routing import dialects
 from routing.cache.keeping import Keep
 from routing.cache.recording import Recorded
@@ -46,7 +47,7 @@ def keep_whole(keep: Keep | None, reply: ChatReply, offer: Offer, settled: CallS
     if keep:
         by = (settled.provider, settled.model)
         answer = whole_answer(reply, offer)
-        keep.answered(answer, reply.usage, by=by, reason=settled.finish_reason)
+        keep.answered(answer, _reported(settled), by=by, reason=settled.finish_reason)
 
 
 def keep_stream(keep: Keep | None, relay: Relay, settled: CallSettled) -> None:
@@ -54,7 +55,12 @@ def keep_stream(keep: Keep | None, relay: Relay, settled: CallSettled) -> None:
     if keep:
         by = (settled.provider, settled.model)
         answer = relay.answer() if isinstance(relay, Recorded) else None
-        keep.answered(answer, relay.usage, by=by, reason=settled.finish_reason)
+        keep.answered(answer, _reported(settled), by=by, reason=settled.finish_reason)
+
+
+def _reported(settled: CallSettled) -> Usage | None:
+    """What the provider said it used, if that can be believed."""
+    return settled.usage if settled.usage_source == "reported" else None
 
 
 def seen_through(

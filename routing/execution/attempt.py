@@ -1,6 +1,8 @@
 """One attempt: a candidate is asked, timed and booked."""
 
+import logging
 import time
+import traceback
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -9,21 +11,24 @@ import msgspec
 from accounts.errors import InvalidRequest
 from accounts.secret import Secret
 from accounts.vault import MasterKeyProblem, SealBroken
-from billing import pricing
+from billing import money, pricing
 from billing.facts import AttemptEnded, CostStatus, Role, UsageSource
-from billing.money import ZERO
+from billing.money import ZERO, InexactMoney
 from billing.pricing import Price
 from billing.usage import Usage
-from routing import dialects
+from routing import dialects, tokens
 from routing.conversation import Conversation
 from routing.execution.story import Story
 from routing.health import headroom
 from routing.health.known import Seen
 from routing.plan.candidates import Candidate
+from routing.plan.plan import MOST_ATTEMPTS
 from routing.providers import prices
 from routing.upstream import endpoints, send
 from routing.upstream.connection import Limits
 from routing.upstream.failures import Failure, FailureKind
+
+log = logging.getLogger(__name__)
 
 
 class CannotAsk(Exception):
@@ -35,17 +40,25 @@ class CannotAsk(Exception):
 
 NOTICED_SECONDS = 0.5  # until a provider notices that nobody reads any more
 USUAL_FIRST_S = 0.6  # to the first token, where the catalogue has no figure
+MOST_TOKENS = 10**9  # of one attempt; a provider that reports more is mistaken
+MOST_COST = money.LARGEST / MOST_ATTEMPTS  # so that the sum can be booked, too
 NO_USAGE = Usage()
 
 
 class Consumed(msgspec.Struct, frozen=True, gc=False):
-    """What an attempt used, and how we know. `model` is the provider's own word for it."""
+    """What an attempt used, and how we know. `model` is the provider's own word for it.
+
+    `output_bytes` is about what the model wrote, should the figures be none that can be believed.
+    """
 
     usage: Usage = NO_USAGE
     source: UsageSource = "none"
     reported_cost: Decimal | None = None
     model: str = ""
+    output_bytes: int = 0
 
+
+Charge = tuple[Decimal | None, CostStatus, Price | None]
 
 NOTHING = Consumed()
 
@@ -60,6 +73,7 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
     started: float
     first_token: float | None = None
     is_sent: bool = False
+    is_booked: bool = False
     adapted: tuple[str, ...] = ()
 
     @classmethod
@@ -105,12 +119,17 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
         return story.thoughts.restore(story.converse(), tenant=tenant, signer=signer)
 
     def end(
-        self, outcome: str, consumed: Consumed = NOTHING, failure: Failure | None = None
+        self,
+        outcome: str,
+        consumed: Consumed = NOTHING,
+        failure: Failure | None = None,
+        *,
+        is_ours: bool = False,
     ) -> AttemptEnded:
-        """Book the attempt."""
+        """Book the attempt. Where the fault `is_ours`, it says nothing of the provider."""
         story, candidate, now = self.story, self.candidate, time.monotonic()
         story.upstream_s += now - self.started
-        cost, status, price = self._charge(consumed)
+        consumed, (cost, status, price) = self._believed(consumed)
         fact = AttemptEnded(
             call=story.books.opened.call,
             number=self.number,
@@ -135,7 +154,10 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
             reported_cost=consumed.reported_cost,
         )
         story.books.attempt_ended(fact)
-        if is_telling(self.story, self.candidate):
+        self.is_booked = True
+        if is_ours:
+            story.health.release(candidate)
+        elif is_telling(story, candidate):
             story.health.observe(self._seen(outcome, consumed, failure, now))
         return fact
 
@@ -145,13 +167,16 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
 
     def give_up(self) -> AttemptEnded:
         """Book an attempt that is called off: another one has won, or the caller has left."""
-        if not self.is_sent:
-            return self.end("lost" if self.story.is_decided else "cancelled")
-        usage = Usage(
-            input_uncached=self.story.chat.input_tokens, output_visible=self._unseen_output()
-        )
         outcome = "lost" if self.story.is_decided else "cancelled"
-        return self.end(outcome, Consumed(usage, "estimated"))
+        return self.end(outcome, self._unheard())
+
+    def _unheard(self) -> Consumed:
+        """What a provider may bill for a request that it was sent and whose answer never came."""
+        if not self.is_sent:
+            return NOTHING
+        prompt = self.story.chat.input_tokens
+        usage = Usage(input_uncached=prompt, output_visible=self._unseen_output())
+        return Consumed(usage, "estimated")
 
     def _unseen_output(self) -> int:
         """Output tokens that the provider may bill though nobody has read them.
@@ -170,10 +195,36 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
         pace = story.health.tokens_per_second(candidate)
         return round(min(expected.output, pace * written_s))
 
-    def fail(self, failure: Failure) -> Failure:
-        """Book an attempt that used nothing."""
-        self.end(failure.kind, NOTHING, failure)
+    def fail(self, failure: Failure, consumed: Consumed = NOTHING) -> Failure:
+        """Book an attempt that did not answer.
+
+        A provider that refuses bills nothing; one that went silent or away may have worked.
+        """
+        if consumed is NOTHING and failure.kind in _UNHEARD and failure.status is None:
+            consumed = self._unheard()
+        self.end(failure.kind, consumed, failure)
         return failure
+
+    def broke(self, problem: Exception) -> Failure:
+        """Book an attempt that we could not write or read: others may be luckier.
+
+        What broke is logged by its class and place, for its words may be somebody's content.
+        Raises it again if the attempt was booked before.
+        """
+        if self.is_booked:
+            raise problem
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        log.error(
+            "an attempt broke",
+            extra={
+                "call": self.story.books.opened.call,
+                "target": self.candidate.target,
+                "problem": type(problem).__name__,
+                "at": f"{place.filename}:{place.lineno}",
+            },
+        )
+        self.end(BROKEN.kind, self._unheard(), BROKEN, is_ours=not self.is_sent)
+        return BROKEN
 
     def heard(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Note what the head of an answer says of the key's rate limits."""
@@ -194,18 +245,42 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
             session=self.story.options.session,
         )
 
-    def _charge(self, consumed: Consumed) -> tuple[Decimal | None, CostStatus, Price | None]:
-        """Cost, how sure it is, and the price that applied. A known price wins."""
+    def _believed(self, consumed: Consumed) -> tuple[Consumed, Charge]:
+        """What is booked as used, and what it costs: an estimate for figures beyond belief."""
+        if not _is_bookable(consumed.reported_cost):
+            consumed = msgspec.structs.replace(consumed, reported_cost=None)
+        charge = self._charge(consumed)
+        if charge is not None:
+            return consumed, charge
+        log.warning("usage beyond belief", extra={"target": self.candidate.target})
+        usage = Usage(
+            input_uncached=self.story.chat.input_tokens,
+            output_visible=tokens.of_output(consumed.output_bytes),
+        )
+        consumed = Consumed(usage, "estimated", None, consumed.model)
+        return consumed, self._charge(consumed) or (None, "unpriced", None)
+
+    def _charge(self, consumed: Consumed) -> Charge | None:
+        """Cost, how sure it is, and the price that applied; None if that cannot be booked.
+
+        A known price wins.
+        """
         if consumed.source == "none":
             return ZERO, "priced", None
+        if consumed.usage.total_tokens > MOST_TOKENS:
+            return None
         price = self._price(consumed.model)
-        if price is not None:
-            status: CostStatus = "estimated" if consumed.source == "estimated" else "priced"
+        if price is None:
+            cost = consumed.reported_cost
+            return (None, "unpriced", None) if cost is None else (cost, "reported", None)
+        try:
             cost = pricing.cost_of(consumed.usage, price)
-            return cost, status, pricing.applied(price, consumed.usage)
-        if consumed.reported_cost is not None:
-            return consumed.reported_cost, "reported", None
-        return None, "unpriced", None
+        except ArithmeticError:
+            return None
+        if not _is_bookable(cost):
+            return None
+        status: CostStatus = "estimated" if consumed.source == "estimated" else "priced"
+        return cost, status, pricing.applied(price, consumed.usage)
 
     def _price(self, answered_model: str) -> Price | None:
         """The price of what was asked for; for a name that no catalogue has, of what answered."""
@@ -237,6 +312,16 @@ def is_telling(story: Story, candidate: Candidate) -> bool:
     return not (simulation and simulation.of(candidate.provider))
 
 
+def _is_bookable(cost: Decimal | None) -> bool:
+    if cost is None:
+        return True
+    try:
+        money.to_pico(cost)
+    except InexactMoney:
+        return False
+    return cost <= MOST_COST
+
+
 def _untranslatable(refused: InvalidRequest) -> Failure:
     """The request has something that cannot be said in the provider's dialect."""
     return Failure(
@@ -250,3 +335,9 @@ def _untranslatable(refused: InvalidRequest) -> Failure:
 
 LOST = Failure(FailureKind.EMPTY, status=200, message="another attempt had answered before")
 UNOPENED = Failure(FailureKind.AUTH, code="key_sealed", message="the stored key does not open")
+BROKEN = Failure(
+    FailureKind.SERVER,
+    code="internal_error",
+    message="the gateway could not translate between the caller and this provider",
+)
+_UNHEARD = frozenset({FailureKind.TIMEOUT, FailureKind.NETWORK})

@@ -4,11 +4,12 @@ import time
 
 import msgspec
 
+from accounts.errors import GatewayError
 from billing.facts import AttemptEnded, Role
 from routing import dialects
 from routing.cache import passing
 from routing.execution import whole
-from routing.execution.attempt import LOST, Attempt, CannotAsk, Consumed
+from routing.execution.attempt import LOST, NOTHING, Attempt, CannotAsk, Consumed
 from routing.execution.story import Story
 from routing.plan.candidates import Candidate
 from routing.upstream import failures, send
@@ -67,9 +68,14 @@ class OpenStream(msgspec.Struct, eq=False):
 
     def consumed(self) -> Consumed:
         relay = self.relay
-        if relay.usage is None:
-            return whole.estimated(self.attempt.story, relay.output_bytes)
-        return Consumed(relay.usage, "reported", relay.reported_cost, relay.model)
+        return _counted(relay) or whole.estimated(self.attempt.story, relay.output_bytes)
+
+
+def _counted(relay: Relay) -> Consumed | None:
+    """What the provider says it used, if it has said so."""
+    if relay.usage is None:
+        return None
+    return Consumed(relay.usage, "reported", relay.reported_cost, relay.model, relay.output_bytes)
 
 
 async def run(story: Story, candidate: Candidate, number: int, role: Role) -> OpenStream | Failure:
@@ -88,6 +94,13 @@ async def run(story: Story, candidate: Candidate, number: int, role: Role) -> Op
     except Trouble as trouble:
         _close(connection)
         return attempt.fail(whole.of_trouble(trouble))
+    except GatewayError:
+        _close(connection)
+        attempt.give_up()
+        raise
+    except Exception as problem:  # noqa: BLE001  one candidate's edge: there may be others
+        _close(connection)
+        return attempt.broke(problem)
     except BaseException:
         _close(connection)
         attempt.give_up()
@@ -95,9 +108,13 @@ async def run(story: Story, candidate: Candidate, number: int, role: Role) -> Op
 
 
 async def _refused(attempt: Attempt, connection: Connection) -> Failure:
-    await connection.completed()
-    body, status, headers = connection.body(), connection.status, connection.headers
-    connection.finish()
+    body, status, headers = b"", connection.status, connection.headers
+    try:
+        await connection.completed()
+        body = connection.body()
+        connection.finish()
+    except Trouble:  # it has refused, whatever it had to say about it
+        connection.close()
     return attempt.fail(failures.classify(status, headers, body))
 
 
@@ -119,9 +136,9 @@ async def _until_content(attempt: Attempt, connection: Connection) -> OpenStream
         if is_over or not relay.has_content:
             is_over = True
             passed.append(relay.end())
-    except (StreamFailed, EventTooLong) as problem:
+    except (StreamFailed, EventTooLong, Trouble) as problem:
         connection.close()
-        return attempt.fail(of_problem(problem))
+        return attempt.fail(of_problem(problem), _counted(relay) or NOTHING)
     attempt.first_token = time.monotonic()
     opened = OpenStream(attempt, connection, relay, b"".join(passed), is_over)
     if opened.is_empty:

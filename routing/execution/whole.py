@@ -2,6 +2,7 @@
 
 import msgspec
 
+from accounts.errors import GatewayError
 from billing.facts import AttemptEnded, Role
 from billing.usage import Usage
 from routing import dialects, tokens
@@ -38,14 +39,19 @@ async def run(story: Story, candidate: Candidate, number: int, role: Role) -> Wh
     try:
         request = attempt.request()
         connection = await send.begin(story.pool, story.books, request, attempt.sent)
+        return _read(attempt, connection)
     except CannotAsk as reason:
         return attempt.fail(reason.failure)
     except Trouble as trouble:
         return attempt.fail(of_trouble(trouble))
+    except GatewayError:
+        attempt.give_up()
+        raise
+    except Exception as problem:  # noqa: BLE001  one candidate's edge: there may be others
+        return attempt.broke(problem)
     except BaseException:  # called off: what the provider did by then may be billed
         attempt.give_up()
         raise
-    return _read(attempt, connection)
 
 
 def _read(attempt: Attempt, connection: Connection) -> WholeReply | Failure:
@@ -76,7 +82,9 @@ def of_reply(story: Story, answer: ChatReply) -> Consumed:
     """What the provider says it used; an estimate where it does not say."""
     if answer.usage is None:
         return estimated(story, answer.output_bytes)
-    return Consumed(answer.usage, "reported", answer.reported_cost, answer.model)
+    return Consumed(
+        answer.usage, "reported", answer.reported_cost, answer.model, answer.output_bytes
+    )
 
 
 def estimated(story: Story, output_bytes: int) -> Consumed:
