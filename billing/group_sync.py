@@ -38,7 +38,11 @@ class GroupSync:
         if previous is not None:
             await asyncio.wait({previous})
         self._current, self._next = self._next, None
-        unsynced = self._journal.to_sync()
+        try:
+            unsynced = self._journal.to_sync()
+        except OSError as error:  # no descriptor is left; the lines wait for the next sync
+            log.exception("the journal cannot be synced")
+            raise LedgerUnavailable from error
         try:
             await self._force(unsynced)
         except OSError:

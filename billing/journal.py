@@ -87,9 +87,12 @@ class Journal:
             self._rotate()
 
     def to_sync(self) -> "Unsynced":
-        """What was appended since the last time, to be forced to the disk in another thread."""
-        lines, self._unsynced = self._unsynced, []
-        fds, self._rotated_fds = [*self._rotated_fds, os.dup(self._fd)], []
+        """What was appended since the last time, to be forced to the disk in another thread.
+
+        Raises OSError: then it still waits for the next time.
+        """
+        fds = [*self._rotated_fds, os.dup(self._fd)]
+        lines, self._unsynced, self._rotated_fds = self._unsynced, [], []
         return Unsynced(fds, lines)
 
     def start_anew(self, lines: list[bytes]) -> None:
@@ -139,13 +142,17 @@ class Journal:
         """Go on in a new file; where there can be none, in this one until the next record."""
         self._stamp = max(self._stamp + 1, time.time_ns())  # the clock may have been set back
         name = f"{self.name}~{self._stamp}"
+        to_sync = []
         try:
+            if self.is_group:
+                to_sync.append(os.dup(self._fd))
             path, fd = _create(self._folder, name, durable=self.is_group)
         except OSError:
             log.exception("the journal cannot be rotated")
+            for one in to_sync:
+                os.close(one)
             return
-        if self.is_group:
-            self._rotated_fds.append(os.dup(self._fd))
+        self._rotated_fds += to_sync
         self._full_fds.append(self._fd)
         self.full.append(self.path)
         self.path, self._fd, self.size = path, fd, 0

@@ -1,6 +1,7 @@
 """With FLO2_JOURNAL_FSYNC=group a call waits until the disk has it, and many share one sync."""
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -144,6 +145,26 @@ async def test_a_disk_that_fails_twice_is_told(disk: Disk, its: Journal) -> None
 
     with pytest.raises(LedgerUnavailable):
         await GroupSync(its).durable()
+
+
+async def test_without_a_descriptor_left_the_caller_is_told_and_no_line_is_forgotten(
+    disk: Disk, its: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = GroupSync(its)
+    its.append(settled(1))
+
+    def no_more(_: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch, pytest.raises(LedgerUnavailable):
+        patch.setattr(os, "dup", no_more)
+        await sync.durable()
+    its.append(settled(2))
+    disk.failing = 1  # so that it takes the lines to a new file
+
+    await sync.durable()
+
+    assert disk.left(its.path.parent)[-2:] == [settled(1), settled(2)]
 
 
 async def test_a_file_that_is_full_is_synced_to_its_end(
