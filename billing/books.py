@@ -6,7 +6,7 @@ journal's cursor. A call that is already there is left alone, save that a row st
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts import ids
 from accounts.tenancy import system_scope
-from billing import bulk, charges, deltas, money, pricing, rows
+from billing import bulk, charges, deltas, money, pricing, rows, sums
 from billing.charges import Forgiven, Purse
 from billing.deltas import Booked
 from billing.facts import GATEWAY_DIED, AttemptEnded, CallOpened, CallSettled, Fact
@@ -28,6 +28,7 @@ from billing.usage import BUCKETS, Usage
 log = logging.getLogger(__name__)
 
 NOT_FINAL = frozenset({"open", "unknown"})
+Aside = Callable[[list[Fact]], None]  # takes what can never be booked
 # What no second try can mend.
 UNBOOKABLE = (DataError, IntegrityError, ValueError, ArithmeticError)
 
@@ -54,17 +55,26 @@ def book(
     cursor: tuple[str, int] | None = None,
     may_repeat: bool = True,
     purse: Purse | None = None,
+    aside: Aside | None = None,
 ) -> list[Booked]:
     """Write the facts and move the cursor; returns what was new.
 
+    Facts of calls whose opening nobody has are handed to `aside`, before the cursor moves.
     `may_repeat` False expects that none of these calls was handed in before, and saves the look-up
     of those that come with their opening; where one was, all are looked up after all. `purse` has
     the leases of the process whose calls these are.
     """
+    facts = list(facts)
     calls = {rows.uuid_of(call): gathered for call, gathered in rows.gather(facts).items()}
+
+    def strange(unknown: Set[UUID]) -> None:
+        log.error("facts of calls that were never opened", extra={"calls": len(unknown)})
+        if aside:
+            aside([fact for fact in facts if rows.uuid_of(fact.call) in unknown])
+
     while True:
         try:
-            return _book(calls, cursor, purse, may_repeat=may_repeat)
+            return _book(calls, cursor, purse, strange, may_repeat=may_repeat)
         except BookedMeanwhile:  # at most once for each of the calls
             may_repeat = True
 
@@ -72,36 +82,36 @@ def book(
 def book_what_fits(
     facts: Iterable[Fact],
     *,
-    cursor: tuple[str, int],
-    aside: Callable[[list[Fact]], None],
+    aside: Aside,
+    cursor: tuple[str, int] | None = None,
     may_repeat: bool = True,
     purse: Purse | None = None,
 ) -> list[Booked]:
     """Like `book`, but a call that can never be booked does not hold up the others.
 
-    Its facts are handed to `aside`: a figure that no column holds, a tenant that is gone.
+    Its facts are handed to `aside`: a figure that no column holds, a tenant that is gone, an
+    opening that nobody has.
     """
     facts = list(facts)
     try:
-        return book(facts, cursor=cursor, may_repeat=may_repeat, purse=purse)
+        return book(facts, cursor=cursor, may_repeat=may_repeat, purse=purse, aside=aside)
     except UNBOOKABLE:
         by_call: dict[str, list[Fact]] = {}
         for fact in facts:
             by_call.setdefault(fact.call, []).append(fact)
         booked = _halve(list(by_call.values()), aside, purse)
-        book((), cursor=cursor)
+        if cursor:
+            book((), cursor=cursor)
         return booked
 
 
-def _halve(
-    calls: list[list[Fact]], aside: Callable[[list[Fact]], None], purse: Purse | None
-) -> list[Booked]:
+def _halve(calls: list[list[Fact]], aside: Aside, purse: Purse | None) -> list[Booked]:
     """Book the calls in ever smaller parts until those that cannot be booked stand alone."""
     middle = len(calls) // 2
     booked: list[Booked] = []
     for part in (calls[:middle], calls[middle:]):
         try:
-            booked += book((fact for call in part for fact in call), purse=purse)
+            booked += book((fact for call in part for fact in call), purse=purse, aside=aside)
         except UNBOOKABLE:
             if len(part) > 1:
                 booked += _halve(part, aside, purse)
@@ -115,6 +125,7 @@ def _book(
     calls: Mapping[UUID, CallFacts],
     cursor: tuple[str, int] | None,
     purse: Purse | None,
+    strange: Callable[[Set[UUID]], None],
     *,
     may_repeat: bool,
 ) -> list[Booked]:
@@ -124,15 +135,20 @@ def _book(
             [call for call, its in calls.items() if may_repeat or its.opened is None]
         )
         attempts = _booked_attempts(list(known))
+        strangers = set()
         for call, its in calls.items():
             row = known.get(call)
             if row is not None:
                 _complete(batch, row, its, attempts[call])
             elif its.opened is not None:
                 _begin(batch, call, its, its.opened)
+            else:
+                strangers.add(call)
         _write(batch)
         # After the deltas: a budget that is being made waits for them, or is found now.
         batch.forgiven = charges.book(batch.booked, purse)
+        if strangers:
+            strange(strangers)
         if cursor:
             JournalCursor.objects.update_or_create(
                 name=cursor[0],
@@ -192,11 +208,16 @@ def _begin(batch: Batch, call: UUID, its: CallFacts, opened: CallOpened) -> None
 
 
 def _complete(batch: Batch, row: Call, its: CallFacts, booked: dict[int, Attempt]) -> None:
-    """A call that has a row: add attempts that are new and the settlement it lacks."""
+    """A call that has a row: add attempts that are new and the settlement it lacks.
+
+    An attempt of an unknown call replaces what was assumed of it, and changes what the call cost.
+    """
     settled = its.settled if row.status in NOT_FINAL else None
     opened = opened_of(row)
-    if settled and row.status == "unknown":
-        booked = _take_back(batch, row, opened, booked)
+    if row.status == "unknown" and (settled or _tells_more(its, booked)):
+        booked = _take_back(batch, row, opened, booked, None if settled else its.attempts)
+        known = [attempt_of(a) for number, a in booked.items() if number not in its.attempts]
+        settled = settled or unknown(opened, [*known, *its.attempts.values()])
     new = {number: a for number, a in its.attempts.items() if number not in booked}
     if not new and not settled:
         return
@@ -209,15 +230,55 @@ def _complete(batch: Batch, row: Call, its: CallFacts, booked: dict[int, Attempt
     batch.booked.append(Booked(opened, settled, tuple(new.values()), rescued))
 
 
+def _tells_more(its: CallFacts, booked: dict[int, Attempt]) -> bool:
+    """Whether there is an attempt that was not booked, or only assumed."""
+    return any(
+        number not in booked or booked[number].error_code == GATEWAY_DIED
+        for number, attempt in its.attempts.items()
+        if attempt.error_code != GATEWAY_DIED
+    )
+
+
 def _take_back(
-    batch: Batch, row: Call, opened: CallOpened, booked: dict[int, Attempt]
+    batch: Batch,
+    row: Call,
+    opened: CallOpened,
+    booked: dict[int, Attempt],
+    told: Container[int] | None,
 ) -> dict[int, Attempt]:
-    """A late settlement replaces what was assumed of an unknown call; what was not assumed."""
-    assumed = [a for a in booked.values() if a.error_code == GATEWAY_DIED]
+    """Take back what was assumed of an unknown call; what is left of its attempts.
+
+    All of it when a settlement comes late; of attempts that are `told` alone, if it does not.
+    """
+    assumed = [
+        a
+        for a in booked.values()
+        if a.error_code == GATEWAY_DIED and (told is None or a.number in told)
+    ]
     batch.dropped_attempts.extend(assumed)
     facts = tuple(map(attempt_of, assumed))
     batch.booked.append(Booked(opened, settled_of(row), facts, sign=-1))
-    return {a.number: a for a in booked.values() if a.error_code != GATEWAY_DIED}
+    dropped = {a.number for a in assumed}
+    return {number: a for number, a in booked.items() if number not in dropped}
+
+
+def unknown(opened: CallOpened, attempts: Iterable[AttemptEnded]) -> CallSettled:
+    """The end of a call that nobody settled, at what its attempts have cost or may have."""
+    ended = sorted(attempts, key=lambda attempt: attempt.number)
+    lost = [attempt for attempt in ended if attempt.error_code == GATEWAY_DIED]
+    cost, status = sums.total_of(ended)
+    return CallSettled(
+        call=opened.call,
+        status="unknown",
+        settled_at=opened.deadline,
+        reason=GATEWAY_DIED,
+        provider=ended[-1].provider if ended else "",
+        model=ended[-1].model if ended else "",
+        usage=lost[-1].usage if lost else Usage(),
+        usage_source="estimated" if lost else "none",
+        cost=cost,
+        cost_status="estimated" if cost is not None else status,
+    )
 
 
 def _booked_attempts(calls: list[UUID]) -> dict[UUID, dict[int, Attempt]]:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from accounts.tenancy import system_scope
-from billing import books, journal, rows, sums
+from billing import books, journal, rows
 from billing.deltas import Booked
 from billing.facts import GATEWAY_DIED, AttemptEnded, CallOpened, CallSettled, Fact, Role
 from billing.models import Attempt, Call
@@ -38,8 +38,9 @@ def adopt_dead_journals(folder: Path, *, own: Iterable[Path] = ()) -> list[Booke
         facts = [
             fact for call, its in orphans.items() for fact in _unknown(_with_opening(call, its))
         ]
-        if facts:
-            booked += books.book(facts)
+        if facts:  # where one of them cannot be booked, the others are
+            aside = partial(journal.keep_aside, taken[-1].path)
+            booked += books.book_what_fits(facts, aside=aside)
         shipped = True
     finally:
         for adopted in taken:
@@ -52,7 +53,11 @@ def give_up_overdue(now: datetime) -> list[Booked]:
     with system_scope():
         overdue = Call.objects.filter(status="open", deadline__lt=now - GRACE).order_by("id")
         facts = [fact for row in overdue[:1000] for fact in _unknown(_facts_of(row))]
-    return books.book(facts) if facts else []
+    return books.book_what_fits(facts, aside=_leave_open) if facts else []
+
+
+def _leave_open(facts: list[Fact]) -> None:
+    """What cannot be booked of an overdue call: its row has all that is known."""
 
 
 def forget_shipped(folder: Path) -> int:
@@ -106,22 +111,7 @@ def _unknown(its: CallFacts) -> list[Fact]:
         provider, _, model = start.target.partition("/")
         lost.append(_lost(opened, number, (provider, model), start.role, start.expected_cost))
     lost = [a for a in lost if a.provider and a.number not in its.attempts]
-    ended = [*its.attempts.values(), *lost]
-    cost, status = sums.total_of(ended)
-    provider, model = (ended[-1].provider, ended[-1].model) if ended else ("", "")
-    settled = CallSettled(
-        call=opened.call,
-        status="unknown",
-        settled_at=opened.deadline,
-        reason=GATEWAY_DIED,
-        provider=provider,
-        model=model,
-        usage=lost[-1].usage if lost else Usage(),
-        usage_source="estimated" if lost else "none",
-        cost=cost,
-        cost_status="estimated" if cost is not None else status,
-    )
-    return [*lost, settled]
+    return [*lost, books.unknown(opened, [*its.attempts.values(), *lost])]
 
 
 def _lost(

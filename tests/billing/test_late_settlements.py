@@ -138,6 +138,44 @@ def test_a_late_settlement_keeps_the_attempts_that_were_no_assumption() -> None:
     assert (total["attempts"], total["cost"], total["rescued"]) == (2, Decimal("0.005"), 1)
 
 
+def test_late_attempts_of_a_call_that_is_never_settled_change_what_it_cost() -> None:
+    its = opened(TenantFactory.create())
+    books.book([its])
+    reconcile.give_up_overdue(LATE)
+    rollups.add_up()
+    first = AttemptEndedFactory.build(call=its.call, outcome="cut", cost=Decimal("0.001"))
+    second = AttemptEndedFactory.build(call=its.call, number=2, cost=Decimal("0.004"))
+    for facts in ([second], [first], [first, second]):
+        books.book(facts)
+    (call,) = bookkeeping.calls()
+
+    assert (call["status"], call["attempts"]) == ("unknown", 2)
+    assert call["cost"] == sum(a["cost"] for a in bookkeeping.attempts()) == Decimal("0.005")
+    assert [a["error_code"] for a in bookkeeping.attempts()] == ["", ""]
+    rollups.add_up()
+    total = bookkeeping.sums_of(SpendDay)
+    assert (total["calls"], total["failed_calls"], total["attempts"]) == (1, 1, 2)
+    assert (total["cost"], total["estimated"]) == (Decimal("0.005"), 0)
+
+
+def test_a_late_attempt_leaves_what_is_assumed_of_another() -> None:
+    its = opened(TenantFactory.create())
+    facts = CallFacts(opened=its)
+    facts.add(AttemptStartedFactory.build(call=its.call))
+    books.book([its, *reconcile._unknown(facts)])
+    assert bookkeeping.calls()[0]["cost"] == Decimal("0.007")
+
+    books.book([AttemptEndedFactory.build(call=its.call, cost=Decimal("0.001"))])
+    (call,) = bookkeeping.calls()
+
+    assert (call["cost"], call["cost_status"], call["attempts"]) == (
+        Decimal("0.005"),
+        "estimated",
+        2,
+    )
+    assert bookkeeping.sums_of(SpendDelta)["cost"] == Decimal("0.005")
+
+
 def test_what_was_assumed_twice_counts_once() -> None:
     its = opened(TenantFactory.create())
     books.book([its])

@@ -1,6 +1,7 @@
 """A call that can never be booked does not hold up the others, and is not forgotten either."""
 
 import logging
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.accounts.deadlines import eventually
 from tests.billing import bookkeeping
 from tests.billing.shipping import shipping
 from tests.factories.accounts import TenantFactory
-from tests.factories.billing import AttemptEndedFactory, story
+from tests.factories.billing import AttemptEndedFactory, CallOpenedFactory, story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOO_MUCH = Decimal(9_000_001)  # what a provider that reports mad usage may make of a call
@@ -109,6 +110,42 @@ def test_the_journal_of_a_dead_process_is_shipped_around_it(tmp_path: Path) -> N
     assert len(kept_aside(tmp_path)) == 3
     assert reconcile.adopt_dead_journals(tmp_path) == []
     assert list(tmp_path.glob("*.jnl")) == []
+
+
+def test_the_end_of_a_call_that_was_never_opened_is_kept_aside() -> None:
+    tenant = TenantFactory.create()
+    lost, sound = story(tenant), story(tenant)
+    aside: list[list[Fact]] = []
+
+    booked = books.book_what_fits([*lost[1:], *sound], cursor=("j", 77), aside=aside.append)
+
+    assert len(booked) == len(bookkeeping.calls()) == 1
+    assert aside == [lost[1:]]
+    assert books.position_of("j") == 77
+
+
+def test_a_dead_processs_call_that_cannot_be_ended_holds_up_no_other(tmp_path: Path) -> None:
+    tenant = TenantFactory.create()
+    dead = Journal(tmp_path)
+    opened = [CallOpenedFactory.build(tenant=tenant.pk) for _ in range(3)]
+    dead.append(*opened)
+    # Each can be booked, and their sum cannot.
+    dear = [
+        AttemptEndedFactory.build(
+            call=opened[1].call, number=number, provider=slug, cost=Decimal(8_000_000)
+        )
+        for number, slug in ((1, "groq"), (2, "openai"))
+    ]
+    dead.append(*dear)
+    dead.close()
+
+    reconcile.adopt_dead_journals(tmp_path)
+
+    assert sorted(bookkeeping.statuses().values()) == ["open", "unknown", "unknown"]
+    assert [fact.call for fact in kept_aside(tmp_path)] == [opened[1].call]
+    assert list(tmp_path.glob("*.jnl")) == []
+    reconcile.give_up_overdue(datetime(2027, 1, 1, tzinfo=UTC))
+    assert sorted(bookkeeping.statuses().values()) == ["open", "unknown", "unknown"]
 
 
 def test_a_database_that_is_away_sets_nothing_aside() -> None:
