@@ -5,6 +5,7 @@ sends bytes to a provider needs one. It notes each attempt and ends in exactly o
 whatever happened, which gives back what was reserved and not spent.
 """
 
+import asyncio
 import logging
 import time
 from pathlib import Path
@@ -22,17 +23,20 @@ from billing.leases import Hold, Leases, Payer, Short
 from billing.rates import Limits, Permit, Rates, Standing
 from billing.shared_rates import RedisRates
 from billing.shipper import Shipper
+from billing.unwritten import End, Unwritten
 
 log = logging.getLogger(__name__)
 
 REFUSALS_PER_SECOND = 10  # of one key; the rest is only counted
 ROOM_CHECK_SECONDS = 1.0
+KEPT_SECONDS, KEPT_POLL_SECONDS = 5.0, 0.02  # for the end of a call that the journal cannot take
 
 
 class OpenCall:
     """A call on the books: attempts are added, then it is settled once."""
 
     __slots__ = (
+        "_end",
         "_hold",
         "_ledger",
         "_payer",
@@ -54,6 +58,7 @@ class OpenCall:
         self._ledger, self.opened = ledger, opened
         self._payer, self._hold, self.permit = payer, hold, permit
         self._pending: list[Fact] = []
+        self._end: End | None = None  # if the journal could not take it
         self.attempts: list[AttemptEnded] = []
         self.is_settled = False
 
@@ -89,25 +94,41 @@ class OpenCall:
         self._pending.append(fact)
 
     def settle(self, fact: CallSettled) -> None:
-        """End the call: before its client sees the end. Only the first settlement counts."""
+        """End the call: before its client sees the end. Only the first settlement counts.
+
+        What the journal cannot take waits in memory for the database; `durable` tells.
+        """
         if self.is_settled:
             return
-        self._ledger.write(*self._pending, fact)
         self.is_settled = True
-        self._pending.clear()
+        try:
+            self._ledger.write(*self._pending, fact)
+        except LedgerUnavailable:
+            self._end = self._ledger.keep(self.opened, *self.attempts, fact)
+        finally:
+            self._pending.clear()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Whatever became of its record, the call holds nothing any more."""
         self._ledger.open_calls.discard(self)
-        if self._hold:
-            self._ledger.leases.close(self._hold, self.spent)
         if self.permit:
             self.permit.end(sum(a.usage.total_tokens for a in self.attempts))
+        if self._hold:
+            self._ledger.leases.close(self._hold, self.spent)
 
     async def durable(self) -> None:
         """Wait until what was noted survives the loss of power, where the installation wants it.
 
+        And until the end of a call is in the database that the journal could not take.
+
         Raises LedgerUnavailable. A call that has not begun by then never will, and is settled.
         """
         try:
-            await self._ledger.sync.durable()
+            if self._end:
+                await self._ledger.kept(self._end)
+            else:
+                await self._ledger.sync.durable()
         except BaseException as error:
             if not self.attempts and not self.is_settled:
                 self.settle(_never_begun(self.opened, error))
@@ -127,7 +148,8 @@ class Ledger:
         self.sync = GroupSync(self.journal)
         self.leases = Leases(Holder(self.journal.name, lease_rows.folder_id(folder)))
         self.rates = Rates(processes=settings.FLO2_WORKERS, shared=_shared_rates())
-        self.shipper = Shipper(self.journal, folder, self.leases)
+        self.unwritten = Unwritten()
+        self.shipper = Shipper(self.journal, folder, self.leases, self.unwritten)
         self.open_calls: set[OpenCall] = set()
         self.refusals_not_kept = 0
         self._room_checked_at = -ROOM_CHECK_SECONDS
@@ -218,6 +240,7 @@ class Ledger:
             if now - self._room_checked_at > ROOM_CHECK_SECONDS:
                 self.journal.check_room()
                 self._room_checked_at = now
+                self._flush()
             self.journal.append(fact)
         except LedgerUnavailable:
             if hold:
@@ -238,7 +261,10 @@ class Ledger:
         if count > REFUSALS_PER_SECOND:
             self.refusals_not_kept += 1
             return
-        self.write(opened, settled)
+        try:
+            self.write(opened, settled)
+        except LedgerUnavailable:  # the caller hears why the call was refused all the same
+            self.keep(opened, settled)
 
     def write(self, *facts: Fact) -> None:
         """Write facts of a call that is open. Raises LedgerUnavailable."""
@@ -246,6 +272,32 @@ class Ledger:
             self.journal.append(*facts)
         except LedgerUnavailable:
             self.journal.append(*facts)  # into the reserve, which the failure has released
+
+    def keep(self, *facts: Fact) -> End:
+        """Remember all facts of a call, from its opening to its end, until a store takes them."""
+        end = End(facts)
+        self.unwritten.put(end)
+        self.shipper.nudge()
+        return end
+
+    async def kept(self, end: End) -> None:
+        """Wait until the end of a call is in a store. Raises LedgerUnavailable after 5 seconds."""
+        give_up = time.monotonic() + KEPT_SECONDS
+        while not end.is_kept:
+            if time.monotonic() > give_up:
+                raise LedgerUnavailable
+            await asyncio.sleep(KEPT_POLL_SECONDS)
+
+    def _flush(self) -> None:
+        """The journal has room again: it takes what waits."""
+        ends = self.unwritten.take() if self.unwritten else []
+        for place, end in enumerate(ends):
+            try:
+                self.write(*end.facts)
+            except LedgerUnavailable:
+                self.unwritten.give_back(ends[place:])
+                raise
+            end.is_kept = True
 
 
 def _never_begun(opened: CallOpened, error: BaseException) -> CallSettled:

@@ -20,6 +20,7 @@ from billing.deltas import Booked
 from billing.facts import CallOpened, CallSettled, Fact
 from billing.journal import Journal, Record
 from billing.leases import Leases
+from billing.unwritten import Unwritten, kept
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,15 @@ Waiting = dict[str, Young]
 
 
 class Shipper:
-    def __init__(self, own: Journal, folder: Path, leases: Leases | None = None) -> None:
+    def __init__(
+        self,
+        own: Journal,
+        folder: Path,
+        leases: Leases | None = None,
+        waiting: Unwritten | None = None,
+    ) -> None:
         self._journal, self._folder, self._leases = own, folder, leases
+        self._unwritten = waiting
         self._read_to: dict[Path, int] = {}
         self._waiting: Waiting = {}
         self._wake = threading.Event()
@@ -87,6 +95,8 @@ class Shipper:
 
     def _turn(self, *, everything: bool) -> None:
         began = time.monotonic()
+        if self._unwritten:
+            self._rescue(self._unwritten)
         while self._ship_some(everything=everything):
             pass
         for path in list(self._journal.full):
@@ -100,6 +110,24 @@ class Shipper:
                 lease_rows.release_the_dead(self._folder, self._leases.holder.folder)
         if self._leases:
             self._leases.give_back(everything=everything)
+
+    def _rescue(self, unwritten: Unwritten) -> None:
+        """Book what the journal could not take; it has no place in a journal."""
+        ends = unwritten.take()
+        try:
+            facts = [fact for end in ends for fact in end.facts]
+            booked = books.book_what_fits(facts, aside=self._keep_aside, purse=self._leases)
+        except BaseException:
+            unwritten.give_back(ends)
+            raise
+        kept(ends)
+        _tell(booked)
+
+    def _keep_aside(self, facts: list[Fact]) -> None:
+        try:
+            journal.keep_aside(self._journal.path, facts)
+        except OSError:
+            log.exception("a call is lost: no store takes it", extra={"call": facts[0].call})
 
     def _ship_some(self, *, everything: bool) -> bool:
         """Ship one batch; whether there may be more."""

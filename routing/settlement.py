@@ -94,7 +94,11 @@ def _settle(
         overhead_us=max(0, round((latency - story.upstream_s) * 1e6)),
         finish_reason=finish_reason,
     )
-    story.books.settle(fact)
-    if story.keep and status != "succeeded":
-        story.keep.abandon()
+    is_kept = False
+    try:
+        story.books.settle(fact)
+        is_kept = status == "succeeded"
+    finally:
+        if story.keep and not is_kept:
+            story.keep.abandon()
     return fact
