@@ -4,6 +4,7 @@ With Redis the counters are shared by all processes (`shared_rates`); without, o
 each process keeps its own and allows its share. A limit is never the reason that a call fails.
 """
 
+import asyncio
 import math
 import time
 from collections import deque
@@ -85,7 +86,10 @@ class Shared(Protocol):
 
 
 class SharedAway(Exception):
-    """The shared counters cannot be asked now."""
+    """The shared counters cannot be asked now; perhaps they have counted all the same."""
+
+    def __init__(self, *, may_have_counted: bool = False) -> None:
+        self.may_have_counted = may_have_counted
 
 
 class Permit:
@@ -162,37 +166,57 @@ class Rates:
 
     async def admit(self, limits: Limits, call: str, *, tokens: int, expires_s: float) -> Permit:
         """Count a call that is expected to use so many tokens. Raises RateLimited."""
-        if self._shared:
-            try:
-                answer = await self._shared.count(limits, call, tokens=tokens, expires_s=expires_s)
-            except SharedAway:
-                return self._admit_here(limits, tokens)
-            self._check(limits, answer)
-            # Counted here, too: should Redis go away, this process knows what it has let in.
-            self._counter(limits.subject).add(self._clock(), tokens)
-            return Permit(answer.standing, tokens, self._ending(limits, call))
-        return self._admit_here(limits, tokens)
+        shared = self._shared
+        if shared is None:
+            return self._admit_here(limits, tokens, lambda _: None)
+        try:
+            answer = await shared.count(limits, call, tokens=tokens, expires_s=expires_s)
+        except SharedAway as away:
+            return self._admit_unsure(limits, call if away.may_have_counted else "", tokens)
+        except asyncio.CancelledError:  # the caller left, and may have been counted
+            shared.correct(limits, call, tokens=0)
+            raise
+        self._check(limits, answer)
+        # Counted here, too: should Redis go away, this process knows what it has let in.
+        self._counter(limits.subject).add(self._clock(), tokens)
+
+        def correct(more: int) -> None:
+            shared.correct(limits, call, tokens=more)
+
+        return Permit(answer.standing, tokens, self._ending(limits, correct))
 
     async def close(self) -> None:
         if self._shared:
             await self._shared.close()
 
-    def _admit_here(self, limits: Limits, tokens: int) -> Permit:
+    def _admit_unsure(self, limits: Limits, call: str, tokens: int) -> Permit:
+        """Admit a call here that may have its place among the shared ones, too: it is given up."""
+
+        def give_up(_: int) -> None:
+            if call and self._shared:
+                self._shared.correct(limits, call, tokens=0)  # of its tokens nothing is certain
+
+        try:
+            return self._admit_here(limits, tokens, give_up)
+        except RateLimited:
+            give_up(0)
+            raise
+
+    def _admit_here(self, limits: Limits, tokens: int, then: Callable[[int], None]) -> Permit:
         its, now = self._counter(limits.subject), self._clock()
         mine = limits.share(self._processes)
         self._check(limits, its.look(mine, now, tokens))
         its.add(now, tokens)
         standing = its.look(mine, now, 0).standing
         told = msgspec.structs.replace(standing, limits=limits)
-        return Permit(told, tokens, self._ending(limits, ""))
+        return Permit(told, tokens, self._ending(limits, then))
 
-    def _ending(self, limits: Limits, call: str) -> Callable[[int], None]:
+    def _ending(self, limits: Limits, then: Callable[[int], None]) -> Callable[[int], None]:
         def end(more: int) -> None:
             its = self._counter(limits.subject)
             its.current = max(0, its.current + more)
             its.open = max(0, its.open - 1)
-            if call and self._shared:
-                self._shared.correct(limits, call, tokens=more)
+            then(more)
 
         return end
 

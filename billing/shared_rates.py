@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 0.025
 AWAY_SECONDS = 1.0  # after a failure Redis is left alone for so long
+CORRECTION_PAUSES = (0.0, 1.1, 5.0, 30.0)  # before each try to give a place back
+MOST_CORRECTIONS = 2_000  # on their way at a time
 PREFIX = "flo2:rate:"
 WHAT = ("", REQUESTS, TOKENS, PARALLEL)
 
@@ -125,10 +127,12 @@ class RedisRates:
         return Answer(standing, Refused(WHAT[over], waits[WHAT[over]]))
 
     def correct(self, limits: Limits, call: str, *, tokens: int) -> None:
-        """Beside the call: nobody waits, and what cannot be told expires by itself."""
+        """Beside the call: nobody waits, and what cannot be told at last expires by itself."""
         if limits.tokens is None:
             tokens = 0
         if limits.parallel is None and not tokens:
+            return
+        if len(self._tasks) >= MOST_CORRECTIONS:
             return
         try:
             loop = asyncio.get_running_loop()
@@ -140,16 +144,24 @@ class RedisRates:
 
     async def close(self) -> None:
         if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=1)
+            _, late = await asyncio.wait(list(self._tasks), timeout=1)
+            for task in late:
+                task.cancel()
         if self._redis:
             await self._redis.aclose()
             self._redis = None
 
     async def _correct(self, limits: Limits, call: str, tokens: int) -> None:
-        try:
-            await self._run(_CORRECT, limits, call, tokens, deadline=1.0)
-        except SharedAway:
-            log.debug("a rate was not corrected")
+        for pause in CORRECTION_PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                await self._run(_CORRECT, limits, call, tokens, deadline=1.0)
+            except SharedAway as away:
+                if away.may_have_counted:
+                    tokens = 0  # they are not corrected twice; a place can be
+            else:
+                return
+        log.debug("a rate was not corrected")
 
     async def _run(
         self, script: str, limits: Limits, *values: object, deadline: float | None = None
@@ -169,4 +181,4 @@ class RedisRates:
             if self._clock() >= self._away_until:
                 log.warning("Redis is away; this process keeps its share of rate limits")
             self._away_until = self._clock() + AWAY_SECONDS
-            raise SharedAway from None
+            raise SharedAway(may_have_counted=True) from None

@@ -3,13 +3,17 @@
 import asyncio
 import os
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from accounts import ids
+from billing import shared_rates
 from billing.errors import RateLimited
 from billing.rates import MINUTE, Limits, Permit, Rates, wait_for_tokens
 from billing.shared_rates import RedisRates
@@ -228,6 +232,88 @@ def test_at_redis_a_dead_process_gives_its_place_up_with_the_deadline() -> None:
         await other.admit(its, "c", tokens=1, expires_s=0.2)
 
     of_redis(story, limits(parallel=1))
+
+
+class Slow:
+    """A way to Redis on which answers are held back when a test says so."""
+
+    def __init__(self) -> None:
+        self.may_pass = asyncio.Event()
+        self.may_pass.set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._tasks: list[asyncio.Future[Any]] = []
+
+    async def start(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
+        port = self._server.sockets[0].getsockname()[1]
+        return f"redis://127.0.0.1:{port}{urlsplit(REDIS_URL).path}"
+
+    async def stop(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        place = urlsplit(REDIS_URL)
+        there, here = await asyncio.open_connection(place.hostname, place.port or 6379)
+        self._writers += [writer, here]
+        work = asyncio.gather(self._pipe(reader, here), self._pipe(there, writer, held=True))
+        self._tasks.append(work)
+
+    async def _pipe(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool = False
+    ) -> None:
+        while data := await reader.read(65536):
+            if held:
+                await self.may_pass.wait()
+            writer.write(data)
+        writer.close()
+
+
+@with_redis
+@pytest.mark.parametrize("how", ["admitted", "refused", "left"])
+def test_a_place_that_redis_took_after_its_answer_was_given_up_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, how: str
+) -> None:
+    monkeypatch.setattr(shared_rates, "CORRECTION_PAUSES", (0.0, 0.05, 0.05, 0.05))
+    its = limits(parallel=2)
+    place = f"{shared_rates.PREFIX}{its.subject.hex}:p"
+
+    async def story() -> list[int]:
+        way, seen = Slow(), list[int]()
+        shared = RedisRates(await way.start(), clock=clock)
+        rates, redis = Rates(shared=shared, clock=clock), Redis.from_url(REDIS_URL)
+        shared.deadline = 5.0
+        first = await count(rates, its)
+        seen.append(await redis.zcard(place))
+        if how == "refused":  # this process alone has let in as many as it may
+            rates._counter(its.subject).open = 2
+        way.may_pass.clear()
+        shared.deadline = 0.05 if how != "left" else 5.0
+        second = asyncio.ensure_future(count(rates, its))
+        while await redis.zcard(place) < 2:  # noqa: ASYNC110  Redis tells nobody
+            await asyncio.sleep(0.001)
+        if how == "left":
+            second.cancel()
+        clock.now += 1  # Redis may be asked again at once
+        (permit,) = await asyncio.gather(second, return_exceptions=True)
+        way.may_pass.set()
+        clock.now += 2
+        if isinstance(permit, Permit):
+            permit.end(0)
+        seen.append(type(permit) is Permit)
+        while shared._tasks:
+            clock.now += 2
+            await asyncio.sleep(0.01)
+        seen.append(await redis.zcard(place))
+        first.end(10)
+        await rates.close()
+        await redis.aclose()
+        await way.stop()
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(story(), 10)) == [1, how == "admitted", 1]
 
 
 def test_a_roll_is_no_second_allowance(clock: Clock) -> None:
