@@ -5,7 +5,7 @@ from datetime import datetime
 
 from accounts import audit, tenant_settings
 from accounts.models import Tenant
-from routing import samples
+from routing import feedback, samples
 from routing.cache import choice
 from routing.training_data import rows
 
@@ -17,10 +17,11 @@ class Erased:
     cached_answers: int
     collected_calls: int
     samples: int  # of experiments
+    comments: int  # of feedback
 
 
 def erase(tenant: Tenant, *, actor: audit.Actor, now: datetime) -> Erased:
-    """Erase training data, kept answers and experiments' samples, in the caller's scope.
+    """Erase training data, kept answers, samples and comments, in the caller's scope.
 
     What calls that have begun by now would still bring is not written either. Settings, calls and
     costs stay, and experiments go on. Raises Unavailable while the cache's store is away: then
@@ -30,5 +31,6 @@ def erase(tenant: Tenant, *, actor: audit.Actor, now: datetime) -> Erased:
     cached = choice.purge(tenant, actor=actor)
     collected = rows.erase(tenant, actor=actor, now=now)
     sampled = samples.erase_all(tenant.pk)
+    comments = feedback.erase_comments(tenant.pk)
     audit.record(tenant, actor=actor, action="content.deleted", subject="all", samples=sampled)
-    return Erased(cached, collected, sampled)
+    return Erased(cached, collected, sampled, comments)

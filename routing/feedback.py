@@ -81,6 +81,11 @@ def of_call(tenant: UUID, call: UUID) -> Feedback | None:
     return Feedback.objects.for_tenant(tenant).filter(call=call).first()
 
 
+def erase_comments(tenant: UUID) -> int:
+    """Forget what people wrote, of how many calls; scores and tags stay. In the tenant's scope."""
+    return Feedback.objects.for_tenant(tenant).exclude(comment="").update(comment="")
+
+
 def by_model(tenant: UUID, *, mode: str) -> list[OfModel]:
     """The models that were scored, the most often scored first."""
     rows = Feedback.objects.for_tenant(tenant).filter(mode=mode).order_by()

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts import tenant_settings, vault
 from accounts.models import Tenant
@@ -116,10 +117,12 @@ def seal(tenant: UUID, call: UUID, plain: bytes) -> bytes:
 
 
 def erase(experiment: Experiment) -> None:
-    """Forget every word of an experiment; that its calls were sampled stays known."""
-    rows = Sample.objects.for_tenant(experiment.tenant_id).filter(experiment=experiment)
-    rows.filter(state=Sample.State.WAITING).delete()
-    rows.exclude(content=None).update(content=None)
+    """Forget every word of an experiment: of samples that wait, and of examples that are kept.
+
+    That calls were sampled stays known, and what judging them may have cost. A judge who reads one
+    right now finds its claim lost, and keeps nothing.
+    """
+    _erase(Sample.objects.for_tenant(experiment.tenant_id).filter(experiment=experiment))
 
 
 def erase_all(tenant: UUID) -> int:
@@ -127,7 +130,10 @@ def erase_all(tenant: UUID) -> int:
 
     The experiments go on. A sample with a try that never ended stays on the books, without words.
     """
-    rows = Sample.objects.for_tenant(tenant)
+    return _erase(Sample.objects.for_tenant(tenant))
+
+
+def _erase(rows: QuerySet[Sample]) -> int:
     gone = rows.exclude(content=None).count()
     waiting = rows.filter(state=Sample.State.WAITING)
     waiting.filter(reserved=0).delete()

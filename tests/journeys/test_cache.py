@@ -382,7 +382,12 @@ def test_settings_are_read_and_changed_by_the_management_api(caller: Caller) -> 
         wait_for(lambda: word(ask(caller)) != "OFF", "the switch is heard of", seconds=3)
         assert http.get("/api/v1/cache").json()["entries"] == 1
         gone = http.post("/api/v1/settings/delete-content")
-        assert gone.json() == {"cached_answers": 1, "collected_calls": 0, "samples": 0}
+        assert gone.json() == {
+            "cached_answers": 1,
+            "collected_calls": 0,
+            "samples": 0,
+            "comments": 0,
+        }
     with tenant_scope(caller.tenant.pk):
         assert tenant_settings.read(caller.tenant.pk).cache_enabled
 

@@ -108,3 +108,15 @@ def test_feedback_that_cannot_be_kept_now_is_asked_for_again(
 
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
+
+
+def test_comments_are_content_and_deleted_with_it(caller: Caller) -> None:
+    call = called(caller).headers["x-flo2-call-id"]
+    assert say(caller, call_id=call, score=-1, comment="Mrs Miller is rude", tags=["tone"])
+    with tenant_scope(caller.tenant.pk):
+        key = gateway_keys.issue_management_key(caller.tenant, name="ops", actor=audit.SYSTEM)
+
+    with caller.gateway.client(key.reveal()) as http:
+        assert http.post("/api/v1/settings/delete-content").status_code == 200
+
+    assert kept(caller) == [(-1, "", ["tone"])]

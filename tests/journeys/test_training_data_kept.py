@@ -199,7 +199,7 @@ def test_delete_content_erases_samples_of_experiments_as_well(caller: Caller) ->
 
         gone = http.post("/api/v1/settings/delete-content").json()
 
-        assert gone == {"cached_answers": 0, "collected_calls": 1, "samples": 1}
+        assert gone == {"cached_answers": 0, "collected_calls": 1, "samples": 1, "comments": 0}
         assert sampled(caller) == 0
         assert listed(http) == []
         told = http.get(f"/api/v1/experiments/{row.shown_id}").json()

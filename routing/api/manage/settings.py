@@ -77,6 +77,7 @@ class Dropped(serializers.Serializer[Any]):
 class Deleted(Dropped):
     collected_calls = serializers.IntegerField()
     samples = serializers.IntegerField(help_text="Of experiments.")
+    comments = serializers.IntegerField(help_text="Of feedback; scores stay.")
 
 
 class CacheShown(serializers.Serializer[Any]):

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from accounts import ids
 from accounts.tenancy import tenant_scope
+from routing import samples
 from routing.judging import rounds, waiting
-from routing.judging.waiting import MOST_TRIES, RESTS, Claimed
+from routing.judging.waiting import MOST_TRIES, RESTS, Claimed, ClaimLost
 from routing.models import Sample
 from tests.factories.accounts import TenantFactory
 from tests.factories.experiments import running_experiment
@@ -79,6 +80,38 @@ def test_words_that_were_tried_often_enough_are_erased(sample: Sample, now: date
     assert waiting.forget_expired(now + waiting.CLAIM) == 1
     assert waiting.claim(now + waiting.CLAIM) is None
     assert reread(sample).content is None
+
+
+def test_content_that_is_deleted_leaves_figures_alone(sample: Sample, now: datetime) -> None:
+    """Of a pair that is being judged, one that waits, and one that is kept as an example."""
+    mine = claimed(now)
+    waiting.reserve(mine, CENT)
+    waits, example = another(sample, 1), another(sample, 2, state="done")
+
+    with tenant_scope(sample.tenant_id):
+        samples.erase(mine.experiment)
+
+    with tenant_scope(sample.tenant_id):
+        left = Sample.objects.for_tenant(sample.tenant_id)
+        assert {row.pk for row in left} == {sample.pk, example.pk}
+        assert not left.exclude(content=None).exists()
+        assert not left.filter(pk=waits.pk).exists()
+        assert waiting.spent(mine.experiment) == CENT
+    with pytest.raises(ClaimLost):
+        waiting.reserve(mine, CENT)
+    assert not waiting.finish(mine, [], cost=CENT / 2, example=b"sealed")
+    assert reread(sample).content is None
+    with tenant_scope(sample.tenant_id):
+        assert waiting.spent(mine.experiment) == CENT / 2
+
+
+def another(sample: Sample, number: int, *, state: str = "waiting") -> Sample:
+    with tenant_scope(sample.tenant_id):
+        return Sample.objects.for_tenant(sample.tenant_id).create(
+            id=ids.new(), tenant_id=sample.tenant_id, experiment=sample.experiment, arm="A",
+            expires_at=sample.expires_at, content=b"sealed", state=state,
+            request_digest=bytes([number]) * 16,
+        )  # fmt: skip
 
 
 def test_a_database_that_is_locked_for_a_moment_ends_no_round(
