@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
 
 from accounts import audit, changes
 from accounts.audit import Actor
@@ -79,7 +82,11 @@ def draw_up(tenant: Tenant, wish: Wish, *, actor: Actor, now: datetime) -> Exper
         created_by=actor.name,
         created_at=now,
     )
-    row.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(f"Somebody has just drawn up an experiment {wish.name!r}.") from None
     Arm.objects.for_tenant(tenant).bulk_create(
         [
             Arm(
@@ -171,6 +178,14 @@ def listed(tenant: Tenant, mode: str = "") -> list[Experiment]:
     return list(rows.filter(mode=mode) if mode else rows)
 
 
+def arms_by_experiment(tenant: Tenant) -> dict[UUID, list[Arm]]:
+    """The arms of all experiments, in their order."""
+    found: dict[UUID, list[Arm]] = {}
+    for arm in Arm.objects.for_tenant(tenant).order_by("experiment_id", "number"):
+        found.setdefault(arm.experiment_id, []).append(arm)
+    return found
+
+
 def find(tenant: Tenant, shown: str) -> Experiment:
     """Raises NotFound."""
     try:
@@ -182,7 +197,7 @@ def find(tenant: Tenant, shown: str) -> Experiment:
 
 def start(row: Experiment, *, actor: Actor, now: datetime) -> None:
     """Its arms begin to share calls. Raises Conflict."""
-    _lock(row)
+    _lock_all_on_calls_of(row)
     if row.status != Experiment.Status.DRAFT:
         raise Conflict(f"The experiment {row.name!r} is {row.status}: only a draft can be started.")
     same = Experiment.objects.for_tenant(row.tenant_id).filter(
@@ -252,6 +267,13 @@ def delete(row: Experiment, *, actor: Actor) -> None:
 def _lock(row: Experiment) -> None:
     """Whoever writes a sample of it looks first, under the same lock."""
     Experiment.objects.for_tenant(row.tenant_id).select_for_update().filter(pk=row.pk).first()
+    row.refresh_from_db(from_queryset=Experiment.objects.for_tenant(row.tenant_id))
+
+
+def _lock_all_on_calls_of(row: Experiment) -> None:
+    """Of experiments on the same calls, one at a time is started."""
+    rows = Experiment.objects.for_tenant(row.tenant_id).filter(policy=row.policy, mode=row.mode)
+    list(rows.select_for_update().order_by("id"))
     row.refresh_from_db(from_queryset=Experiment.objects.for_tenant(row.tenant_id))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import close_old_connections
+from django.db import IntegrityError, close_old_connections, transaction
 from django.db.models import F, Q
 
 from accounts import audit, changes
@@ -101,7 +101,7 @@ class Saved:
 def save(tenant: Tenant, name: str, document: Any, *, actor: audit.Actor, note: str = "") -> Saved:
     """Save a document as the next version; the same one again changes nothing.
 
-    Raises WrongFields naming each field that is wrong.
+    Raises WrongFields naming each field that is wrong, or Conflict.
     """
     if not re.match(NAME_PATTERN, name):
         raise WrongFields({"name": ["1 to 64 of a-z, 0-9, dot, dash, underscore."]})
@@ -118,7 +118,13 @@ def save(tenant: Tenant, name: str, document: Any, *, actor: audit.Actor, note: 
         if current.document == document:
             return Saved(policy, current, is_new=False)
     policy.version, policy.deleted_at = policy.version + 1, None
-    policy.save()
+    try:
+        with transaction.atomic():
+            policy.save()
+    except IntegrityError:
+        raise Conflict(
+            f"Somebody has just saved a policy {name!r}. Look, and save again."
+        ) from None
     row = PolicyVersion(
         tenant=tenant,
         policy=policy,

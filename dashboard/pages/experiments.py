@@ -99,7 +99,8 @@ def experiment(request: TenantRequest, experiment: str) -> HttpResponse:
     else:
         report = experiment_report.of(row, resamples=RESAMPLES_ON_PAGES)
         context |= _shown(report)
-        if row.keeps_examples and row.is_running:
+        # They are content of calls: for those who may draw up an experiment that keeps them.
+        if row.keeps_examples and row.is_running and _can_edit(request):
             context["examples"] = _examples(row)
     return render(request, "dashboard/experiment.html", context)
 

@@ -1,8 +1,9 @@
 """Experiments on their pages: drawn up with a forecast, started, read, promoted."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.test import Client
 
@@ -11,9 +12,10 @@ from accounts.audit import SYSTEM
 from accounts.roles import Role
 from accounts.tenancy import tenant_scope
 from dashboard import experiment_charts
-from routing import lab, policies
+from routing import lab, policies, samples
 from routing.judging.results import tally_of
-from routing.models import Experiment, Judgement
+from routing.models import Experiment, Judgement, Sample
+from routing.samples import Example
 from tests.dashboard.conftest import LogIn, World, milliseconds
 from tests.dashboard.reading import text
 from tests.factories.billing import book_call
@@ -165,3 +167,28 @@ def test_the_drawing_shrinks_and_ends_at_the_last_pair() -> None:
     assert newest.n == 400
     assert newest.win_rate == tally_of(points).win_rate
     assert (newest.high or 0) - (newest.low or 0) < (oldest.high or 0) - (oldest.low or 0)
+
+
+def test_pairs_that_are_kept_are_content_and_not_shown_to_viewers(
+    log_in: LogIn, world: World, now: datetime
+) -> None:
+    row = draw_up(world, now, keeps_examples=True)
+    example = Example(
+        request="marmalade?", answers={"A": "Yes.", "B": "No."}, reason="so", outcome="B"
+    )
+    with tenant_scope(world.tenant.pk):
+        lab.start(row, actor=SYSTEM, now=now)
+        call = ids.new()
+        Sample.objects.for_tenant(world.tenant).create(
+            id=call, tenant=world.tenant, experiment=row, arm="A", state="done",
+            expires_at=now + timedelta(days=1), request_digest=b"r" * 16,
+            content=samples.seal(world.tenant.pk, call, msgspec.msgpack.encode(example)),
+        )  # fmt: skip
+    page = f"{LIST}{row.shown_id}/"
+
+    seen = {
+        role: "marmalade?" in text(log_in(world.people[role]).get(page))
+        for role in (Role.OWNER, Role.MEMBER, Role.VIEWER)
+    }
+
+    assert seen == {Role.OWNER: True, Role.MEMBER: True, Role.VIEWER: False}

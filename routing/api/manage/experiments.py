@@ -16,9 +16,10 @@ from routing import experiment_report, experiments, lab
 from routing.api.manage.budgets import Usd
 from routing.api.manage.view import ManageView, StrictSerializer, now, scoped, valid
 from routing.lab import ArmWish, Wish
-from routing.models import Experiment
+from routing.models import Arm, Experiment
 
 TAGS = ["experiments"]
+UNTOLD = {"warnings": None, "forecast": None}  # in lists: each takes a look at the catalogue
 
 
 class ArmFields(StrictSerializer):
@@ -71,8 +72,13 @@ class ExperimentShown(serializers.Serializer[Any]):
     created_by = serializers.CharField()
     started_at = serializers.DateTimeField(allow_null=True)
     stopped_at = serializers.DateTimeField(allow_null=True)
-    warnings = serializers.ListField(child=serializers.CharField())
-    forecast = serializers.DictField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="null in lists."
+    )
+    forecast = serializers.DictField(
+        allow_null=True,
+        help_text="Of a draft, read by itself; null in lists and once it was started.",
+    )
 
 
 class ExperimentList(serializers.Serializer[Any]):
@@ -87,8 +93,9 @@ class Experiments(ManageView):
     @scoped
     def get(self, request: Request) -> Response:
         """The newest first."""
-        rows = lab.listed(self.manager.tenant)
-        return Response({"results": [_shown(row) for row in rows], "next": None})
+        rows, arms = lab.listed(self.manager.tenant), lab.arms_by_experiment(self.manager.tenant)
+        results = [{**_terms(row, arms.get(row.pk, [])), **UNTOLD} for row in rows]
+        return Response({"results": results, "next": None})
 
     @extend_schema(request=NewExperiment, responses={201: ExperimentShown}, tags=TAGS)
     @scoped
@@ -186,9 +193,19 @@ def _wish(fields: dict[str, Any]) -> Wish:
 
 
 def _shown(row: Experiment) -> dict[str, Any]:
-    wish = lab.wish_of(row)
-    at = now()
-    foreseen = lab.foresee(row.tenant, wish, now=at)
+    """An experiment by itself, with what may mislead and, of a draft, what it will cost."""
+    wish, at = lab.wish_of(row), now()
+    shown = _terms(row, experiments.arms_of(row))
+    shown |= {"warnings": lab.warnings(row.tenant, wish, now=at), "forecast": None}
+    if row.status == Experiment.Status.DRAFT:
+        shown["forecast"] = {
+            name: None if value is None else f"{value:.6f}" if name.endswith("cost") else value
+            for name, value in asdict(lab.foresee(row.tenant, wish, now=at)).items()
+        }
+    return shown
+
+
+def _terms(row: Experiment, arms: list[Arm]) -> dict[str, Any]:
     judge = {"model": row.judge_model, "instructions": row.judge_instructions or None}
     return {
         "id": row.shown_id,
@@ -205,7 +222,7 @@ def _shown(row: Experiment) -> dict[str, Any]:
                 "halted": arm.halted or None,
                 "verdict": arm.verdict or None,
             }
-            for arm in experiments.arms_of(row)
+            for arm in arms
         ],
         "assignment": row.assignment,
         "shadow_rate": row.shadow_rate,
@@ -219,9 +236,4 @@ def _shown(row: Experiment) -> dict[str, Any]:
         "created_by": row.created_by,
         "started_at": row.started_at,
         "stopped_at": row.stopped_at,
-        "warnings": lab.warnings(row.tenant, wish, now=at),
-        "forecast": {
-            name: None if value is None else f"{value:.6f}" if name.endswith("cost") else value
-            for name, value in asdict(foreseen).items()
-        },
     }
