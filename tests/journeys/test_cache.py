@@ -1,10 +1,8 @@
 """The response cache over HTTP: opt-in, exact, one upstream call for many, else nothing kept."""
 
 import asyncio
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from accounts.tenancy import system_scope, tenant_scope
 from billing.money import ZERO
 from routing import policies, runtime
 from routing.cache import choice, keeping
-from routing.cache.shared import Shared
 from routing.cache.table import Table
 from routing.models import CachedAnswer
 from tests.journeys import books
@@ -390,21 +387,3 @@ def test_settings_are_read_and_changed_by_the_management_api(caller: Caller) -> 
         }
     with tenant_scope(caller.tenant.pk):
         assert tenant_settings.read(caller.tenant.pk).cache_enabled
-
-
-def test_a_redis_that_does_not_answer_delays_a_call_by_a_moment(
-    cached: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert ask(cached, headers={}).status_code == 200  # what a first call has to load is loaded
-    monkeypatch.setattr(keeping, "STORE_SECONDS", 0.05)
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(100)
-        stalled = Shared(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        monkeypatch.setattr(runtime.current().cache, "store", stalled)
-        began = time.monotonic()
-        answer = ask(cached)
-        took = time.monotonic() - began
-        assert word(answer) == "MISS"
-
-    assert took < 0.9

@@ -84,11 +84,12 @@ class Meanwhile:
     def __init__(self, tenant: Tenant, first: Callable[[], object]) -> None:
         self._tenant, self._first = tenant, first
         self._done, self._tried = threading.Event(), threading.Event()
+        self.told: Exception | None = None
 
     def when(self, second: Callable[[], object]) -> Exception | None:
         """What the other one is told."""
         threads = [threading.Thread(target=self._go_first), threading.Thread(target=self._follow)]
-        self._second, self.told = second, None
+        self._second = second
         for thread in threads:
             thread.start()
         for thread in threads:
