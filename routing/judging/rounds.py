@@ -107,15 +107,14 @@ def conclude(experiment: Experiment) -> None:
     """Store verdicts that can be given, and end the judging when nothing is left to find out."""
     with tenant_scope(experiment.tenant_id):
         arms = experiments.arms_of(experiment)
-        figures = split.read(experiment, arms, measures=False)
-        found = results.of(results.rows_of(experiment), arms, figures)
+        found = results.standings_of(experiment, arms)
         rows = Arm.objects.for_tenant(experiment.tenant_id).filter(experiment=experiment)
         for one in found:
             if one.verdict != "not_yet":
                 rows.filter(name=one.challenger, verdict="").update(verdict=one.verdict)
     if all(one.verdict != "not_yet" for one in found):
         waiting.end_judging(experiment, "every arm has its verdict")
-    elif all(one.tally.n >= experiment.target_pairs or one.verdict != "not_yet" for one in found):
+    elif all(one.pairs >= experiment.target_pairs or one.verdict != "not_yet" for one in found):
         waiting.end_judging(experiment, "as many pairs as were wanted are judged")
 
 

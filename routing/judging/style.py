@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from routing.tokens import of_output
 
-LEAST_PAIRS = 100
+LEAST_PAIRS, MOST_PAIRS = 100, 5_000
 TELLING = 0.05  # so far off the plain win rate, length may explain the result
 ROUNDS, RIDGE = 50, 1.0
 
@@ -50,9 +50,13 @@ def difference(a: Style, b: Style) -> tuple[float, float, float, float]:
 def controlled_win_rate(
     outcomes: Sequence[float], differences: Sequence[Sequence[float]]
 ) -> float | None:
-    """B's win rate between answers of the same style; None below LEAST_PAIRS."""
+    """B's win rate between answers of the same style; None below LEAST_PAIRS.
+
+    Of more than MOST_PAIRS the last ones count: the figure is for display, no verdict rests on it.
+    """
     if len(outcomes) < LEAST_PAIRS:
         return None
+    outcomes, differences = outcomes[-MOST_PAIRS:], differences[-MOST_PAIRS:]
     rows = [(1.0, *one) for one in differences]
     size = len(rows[0])
     weights = [0.0] * size

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.judging import canaries, deltas, prompts, style, verdict_format
-from routing.judging.deltas import Measured
+from routing.judging import canaries, prompts, style, verdict_format
 from routing.judging.prompts import Pair
 from routing.judging.verdict_format import NoVerdict
 from routing.sandbox.writing import judge
@@ -142,39 +141,6 @@ def test_a_win_rate_that_length_did_not_make_stays() -> None:
 
 def test_an_arm_that_always_wins_has_a_win_rate_all_the_same() -> None:
     assert style.controlled_win_rate([1.0] * 200, [(0.1, 0, 0, 0)] * 200) > 0.9  # type: ignore[operator]
-
-
-def measured(rng: random.Random, cost: float, latency: int) -> list[Measured]:
-    return [
-        Measured(
-            f"s{i % 60}", cost * rng.uniform(0.5, 1.5), 50, round(latency * rng.uniform(0.8, 1.2))
-        )
-        for i in range(600)
-    ]
-
-
-def test_the_difference_of_two_arms_lies_in_its_interval() -> None:
-    rng = random.Random(5)
-    a, b = measured(rng, 0.001, 900), measured(rng, 0.002, 600)
-
-    ratio = deltas.cost_ratio(a, b, seed=1, resamples=300)
-    slower = deltas.quantile_difference(
-        a, b, of=lambda call: call.latency_ms, share=0.5, seed=1, resamples=300
-    )
-
-    assert ratio is not None
-    assert slower is not None
-    assert ratio.low < 2.0 < ratio.high
-    assert slower.low < -300 < slower.high < 0
-    assert ratio == deltas.cost_ratio(a, b, seed=1, resamples=300)
-
-
-def test_a_few_sessions_show_no_difference_and_unpriced_calls_are_left_out() -> None:
-    few = [Measured("one", 0.1, 1, 1)] * 500
-    unpriced = [Measured(str(i), None, 1, 1) for i in range(500)]
-
-    assert deltas.cost_ratio(few, few, seed=1) is None
-    assert deltas.cost_ratio(unpriced, unpriced, seed=1) is None
 
 
 def test_a_judge_who_only_repeats_its_prompts_has_said_nothing() -> None:
