@@ -7,6 +7,10 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import whole_numbers
+from accounts.whole_numbers import NotAWholeNumber
+
+LARGEST = 10**15
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -31,9 +35,12 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 def integer(name: str, default: int, *, at_least: int = 0) -> int:
     value = text(name, str(default))
-    if value.isdigit() and int(value) >= at_least:
-        return int(value)
-    raise ImproperlyConfigured(f"{name} must be a whole number from {at_least} up, not {value!r}.")
+    try:
+        return whole_numbers.read(value, least=at_least, most=LARGEST)
+    except NotAWholeNumber:
+        raise ImproperlyConfigured(
+            f"{name} must be a whole number from {at_least} up, not {value!r}."
+        ) from None
 
 
 def choice(name: str, options: tuple[str, ...]) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from accounts import whole_numbers
 from accounts.errors import InvalidRequest, UnknownOption
 from accounts.models.project import NAME_PATTERN
+from accounts.whole_numbers import NotAWholeNumber
 from billing import money
 from routing.chat import Body
 from routing.simulation import Simulation
@@ -140,9 +142,10 @@ def _count(option: str, most: int, unit: str) -> Any:
 
 
 def _whole(name: str, text: str, most: int, unit: str) -> int:
-    if not text.isdigit() or len(text) > 12 or not 1 <= int(text) <= most:
-        raise InvalidRequest(f"{name}: {unit} from 1 to {most}.", param=name)
-    return int(text)
+    try:
+        return whole_numbers.read(text, least=1, most=most)
+    except NotAWholeNumber:
+        raise InvalidRequest(f"{name}: {unit} from 1 to {most}.", param=name) from None
 
 
 def _cache(name: str, text: str, found: dict[str, Any]) -> None:

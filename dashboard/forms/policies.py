@@ -5,10 +5,12 @@ from typing import Any
 
 from django import forms
 
+from accounts.errors import InvalidRequest
 from accounts.models.project import NAME_PATTERN
 from routing.policy_terms import FIELDS, STRATEGIES, Problems
 from routing.providers.spec import CAPABILITIES
 from routing.replay import MOST_DAYS
+from routing.wire import bodies
 
 Document = dict[str, Any]
 
@@ -162,9 +164,9 @@ class JsonForm(forms.Form):
 
     def clean_document(self) -> Any:
         try:
-            return json.loads(self.cleaned_data["document"])
-        except ValueError as problem:
-            raise forms.ValidationError(f"Not valid JSON: {problem}.") from None
+            return bodies.read_storable(self.cleaned_data["document"].encode())
+        except InvalidRequest as problem:
+            raise forms.ValidationError(str(problem)) from None
 
     def said(self) -> Any:
         """The document as it was decoded; the form must be valid."""

@@ -6,9 +6,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from accounts import audit
+from accounts import audit, whole_numbers
 from accounts.errors import NotFound
 from accounts.models import AuditEvent
+from accounts.whole_numbers import NotAWholeNumber
 from dashboard.decorators import TenantRequest
 from dashboard.forms.audit import AuditForm, plain
 
@@ -52,9 +53,10 @@ def audit_list(request: TenantRequest) -> HttpResponse:
 
 
 def _number(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise NotFound(kind="page of events")
-    return int(cursor)
+    try:
+        return whole_numbers.read(cursor, most=10**18)
+    except NotAWholeNumber:
+        raise NotFound(kind="page of events") from None
 
 
 def _details(event: AuditEvent) -> str:

@@ -10,9 +10,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.errors import Conflict, GatewayError, RoleNotAllowed
+from accounts import whole_numbers
+from accounts.errors import Conflict, GatewayError, NotFound, RoleNotAllowed
 from accounts.models import GatewayKey
 from accounts.roles import Right, has_right
+from accounts.whole_numbers import NotAWholeNumber
 from dashboard.decorators import TenantRequest
 from dashboard.forms.policies import (
     JsonForm,
@@ -28,6 +30,7 @@ from routing.models import Policy, PolicyVersion
 from routing.policy_terms import PolicyInForce, Terms, WrongFields
 
 EXAMPLE = {"strategy": "balanced", "quality": 5}
+MOST_VERSIONS = 2**31 - 1
 MOST_SHOWN = 60  # excluded candidates
 
 
@@ -75,8 +78,8 @@ def new(request: TenantRequest) -> HttpResponse:
 def policy(request: TenantRequest, name: str) -> HttpResponse:
     """One policy: the form and JSON side by side, dry run, replay, versions."""
     row = policies.find(request.tenant, name)
-    if request.method == "POST" and (number := request.POST.get("roll_back", "")).isdigit():
-        return _roll_back(request, name, int(number))
+    if request.method == "POST" and "roll_back" in request.POST:
+        return _roll_back(request, name, request.POST["roll_back"])
     current = policies.version(row)
     return _answer(request, Desktop(policy=row, document=current.document, name=name))
 
@@ -156,8 +159,12 @@ def _save(request: TenantRequest, desktop: Desktop) -> HttpResponse | None:
     return redirect("policy", desktop.name)
 
 
-def _roll_back(request: TenantRequest, name: str, number: int) -> HttpResponse:
+def _roll_back(request: TenantRequest, name: str, version: str) -> HttpResponse:
     _must_edit(request)
+    try:
+        number = whole_numbers.read(version, least=1, most=MOST_VERSIONS)
+    except NotAWholeNumber:
+        raise NotFound(kind="version of this policy") from None
     saved = policies.roll_back(request.tenant, name, number, actor=request.actor)
     messages.success(
         request, f"Version {saved.version.number} is in force: version {number} once more."

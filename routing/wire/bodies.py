@@ -31,6 +31,13 @@ def read(body: bytes) -> dict[str, Any]:
     return content
 
 
+def read_storable(body: bytes) -> dict[str, Any]:
+    """The same without a NUL, which no text in PostgreSQL can hold. Raises InvalidRequest."""
+    if rb"\u0000" in body.replace(rb"\\", b""):
+        raise InvalidRequest("The body holds a NUL character.")
+    return read(body)
+
+
 def _check_containers(body: bytes) -> None:
     """Count and depth of containers, without parsing: a parser's memory is what is protected."""
     unescaped = body.replace(rb"\\", b"").replace(rb"\"", b"")

@@ -41,6 +41,9 @@ class Api:
             f"/api/v1/{path}", json.dumps(content), content_type="application/json"
         )
 
+    def send(self, method: str, path: str, body: str) -> Any:
+        return self._client.generic(method, f"/api/v1/{path}", body, "application/json")
+
     def delete(self, path: str) -> Any:
         return self._client.delete(f"/api/v1/{path}")
 

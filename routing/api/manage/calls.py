@@ -11,10 +11,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import ids
+from accounts import ids, whole_numbers
 from accounts.errors import InvalidRequest, NotFound
 from accounts.models import GatewayKey, Project, Tenant
 from accounts.models.gateway_key import Mode
+from accounts.whole_numbers import NotAWholeNumber
 from billing import call_search, money, periods, records, reports
 from billing.call_search import CallFilter
 from billing.reports import SpendRow, Totals
@@ -22,6 +23,7 @@ from routing.api.manage.view import ManageView, now, scoped
 
 TAGS = ["calls and reports"]
 NO_ID = UUID(int=0)
+MOST = 10**9  # a page holds fewer in any case
 FILTERS = ("from", "to", "provider", "model", "status", "project", "key", "tag", "policy", "mode",
            "cursor", "limit")  # fmt: skip
 REPORT_FIELDS = ("group_by", "from", "to", "mode", "format")
@@ -51,15 +53,13 @@ class Calls(ManageView):
         """
         tenant = self.manager.tenant.pk
         query = known(request, FILTERS)
-        limit = query.get("limit", "50")
-        if not limit.isdigit():
-            raise InvalidRequest("limit must be a whole number.", param="limit")
+        limit = limit_of(query, default=50, least=0)
         try:
             page = call_search.list_calls(
                 tenant,
                 wanted(self.manager.tenant, query),
                 cursor=query.get("cursor", ""),
-                limit=int(limit),
+                limit=limit,
             )
         except ids.InvalidId:
             raise InvalidRequest("cursor is not one of ours.", param="cursor") from None
@@ -107,6 +107,16 @@ def known(request: Request, names: tuple[str, ...]) -> dict[str, str]:
         if name not in names:
             raise InvalidRequest(f"There is no parameter {name}.", param=name)
     return query
+
+
+def limit_of(query: dict[str, str], *, default: int, least: int = 1, most: int = MOST) -> int:
+    """How many rows are asked for. Raises InvalidRequest."""
+    try:
+        return whole_numbers.read(query.get("limit", str(default)), least=least, most=most)
+    except NotAWholeNumber:
+        raise InvalidRequest(
+            f"limit must be a whole number from {least} to {most}.", param="limit"
+        ) from None
 
 
 def mode_of(query: dict[str, str]) -> str:

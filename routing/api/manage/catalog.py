@@ -10,11 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import InvalidRequest, NotFound
+from accounts.errors import NotFound
 from accounts.roles import Right
 from billing import money
 from billing.pricing import Price, Rates
-from routing.api.manage.calls import known, parameters
+from routing.api.manage.calls import known, limit_of, parameters
 from routing.api.manage.view import ManageView, StrictSerializer, now, scoped, valid
 from routing.models import OperatorModel, TenantModel
 from routing.providers import overrides, own_models, prices
@@ -146,7 +146,7 @@ class Models(ManageView):
     def get(self, request: Request) -> Response:
         """Models in the order of their ids: limits, capabilities, prices with source and date."""
         query = known(request, FILTERS)
-        limit = _limit(query)
+        limit = limit_of(query, default=100, most=MOST)
         its = Known.of(self.manager.tenant)
         found = sorted(_matching(its.catalog, query), key=lambda offer: offer.target)
         page = [offer for offer in found if offer.target > query.get("cursor", "")][: limit + 1]
@@ -229,13 +229,6 @@ def _matching(catalog: Catalog, query: dict[str, str]) -> list[Offer]:
         and kind in {"", model.kind}
         and any(text in name.lower() for name in (model.id, *model.aliases, model.family))
     ]
-
-
-def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", "100")
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise InvalidRequest(f"limit must be a whole number from 1 to {MOST}.", param="limit")
-    return int(text)
 
 
 def _rates(price: dict[str, Decimal | None]) -> Rates:

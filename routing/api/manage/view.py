@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +15,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, ParseError, ValidationError
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -25,6 +26,7 @@ from accounts.errors import GatewayError, InvalidApiKey, InvalidRequest, RoleNot
 from accounts.models import ManagementKey, Tenant
 from accounts.roles import Right, has_right
 from accounts.tenancy import system_scope, tenant_scope
+from routing.wire import bodies
 
 TENANT_IN_SESSION = "tenant"
 
@@ -94,10 +96,21 @@ class ManagementScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
         return {"type": "http", "scheme": "bearer", "bearerFormat": "flo2_mgmt_…"}
 
 
+class StrictParser(JSONParser):
+    """JSON within the limits of all bodies."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        """Raises InvalidRequest."""
+        return bodies.read_storable(stream.read())
+
+
 class ManageView(APIView):
     """Every method runs in a transaction that sees only the manager's tenant."""
 
     authentication_classes = [ManagementAuthentication]
+    parser_classes = [StrictParser]
     rights: ClassVar[dict[str, Right]] = {"GET": Right.VIEW}
     manager: Manager
 
@@ -116,7 +129,7 @@ class ManageView(APIView):
         if not isinstance(exc, GatewayError):
             raise exc
         self.headers = {"Cache-Control": "no-store"}
-        return Response(_shape(exc), status=exc.http_status, headers=exc.headers)
+        return Response(shape(exc), status=exc.http_status, headers=exc.headers)
 
 
 def scoped(method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -206,7 +219,8 @@ def _flat(detail: Any, name: str = "") -> dict[str, list[str]]:
     return {name or "body": [str(part) for part in detail]}
 
 
-def _shape(error: GatewayError) -> dict[str, Any]:
+def shape(error: GatewayError) -> dict[str, Any]:
+    """How the management API tells an error."""
     kind = "invalid_request_error" if error.http_status < 500 else "api_error"
     shown = {"message": str(error), "type": kind, "param": None, "code": error.error_code}
     return {"error": {**shown, **error.details}}
