@@ -28,6 +28,21 @@ ODD: list[Any] = [
     GONE, None, True, -1, 0, 1.5, 2**63, 1e308, "", "x", "\u0000", "💥" * 50, [], {}, [None], [[]],
     {"type": None}, {"type": "nonsense"}, DEEP,
 ]  # fmt: skip
+# One of each rule that a dialect reads, writes otherwise or says in words.
+RULES: Json = {
+    **WEATHER,
+    "properties": {
+        "city": {"type": "string"},
+        "at": {"type": "string", "format": "date-time", "description": "d", "pattern": "^a"},
+        "kind": {"enum": ["a", "b"], "default": "a", "title": "t"},
+        "one": {"const": 1},
+        "count": {"type": ["integer", "null"], "exclusiveMinimum": 0, "maximum": 9},
+        "list": {"type": "array", "items": {"$ref": "#/$defs/d"}, "minItems": 1, "maxItems": 3},
+        "any": {"anyOf": [{"type": "string"}, {"allOf": [{"type": "number"}]}]},
+        "map": {"type": "object", "additionalProperties": {"type": "string", "format": "email"}},
+    },
+    "$defs": {"d": {"type": "string", "format": "uri"}},
+}
 IMAGE = f"data:image/png;base64,{PICTURE}"
 
 CHAT: Json = {
@@ -42,12 +57,14 @@ CHAT: Json = {
         ]},
         {"role": "tool", "tool_call_id": "c1", "content": "4"},
     ],
-    "tools": [{"type": "function", "function": {"name": "f", "parameters": WEATHER}}],
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": RULES}}],
     "tool_choice": {"type": "function", "function": {"name": "f"}},
     "parallel_tool_calls": True,
-    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": WEATHER}},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": RULES}},
     "max_completion_tokens": 50, "temperature": 0.5, "top_p": 0.5, "stop": ["x"], "seed": 1, "n": 1,
     "stream": False, "reasoning_effort": "low", "user": "u", "metadata": {"a": "b"},
+    "service_tier": "auto", "verbosity": "low", "logit_bias": {"1": 1}, "logprobs": False,
+    "presence_penalty": 0.5, "prompt_cache_key": "k", "store": False,
 }  # fmt: skip
 MESSAGES: Json = {
     "max_tokens": 50,
@@ -67,10 +84,11 @@ MESSAGES: Json = {
                 {"type": "text", "text": "4"}], "is_error": False},
         ]},
     ],
-    "tools": [{"name": "f", "description": "d", "input_schema": WEATHER}],
+    "tools": [{"name": "f", "description": "d", "input_schema": RULES}],
     "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
     "thinking": {"type": "adaptive"}, "output_config": {"effort": "low"},
     "stop_sequences": ["x"], "temperature": 1, "metadata": {"user_id": "u"}, "stream": False,
+    "service_tier": "auto", "top_k": 5,
 }  # fmt: skip
 RESPONSES: Json = {
     "instructions": "s",
@@ -84,18 +102,29 @@ RESPONSES: Json = {
         {"type": "function_call_output", "call_id": "c1", "output": "4"},
     ],
     "tools": [
-        {"type": "function", "name": "f", "parameters": WEATHER},
-        {"type": "custom", "name": "g", "format": {"type": "text"}},
+        {"type": "function", "name": "f", "parameters": RULES},
+        {"type": "custom", "name": "g", "format": {
+            "type": "grammar", "syntax": "lark", "definition": "d"}},
         {"type": "namespace", "name": "ns", "tools": [{"type": "function", "name": "h"}]},
     ],
     "tool_choice": {"type": "function", "name": "f"},
-    "text": {"format": {"type": "json_schema", "name": "n", "schema": WEATHER}},
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": RULES}, "verbosity": "low"},
     "reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"],
     "max_output_tokens": 50, "temperature": 0.5, "store": False, "stream": False,
+    "service_tier": "auto", "metadata": {"a": "b"}, "truncation": "disabled", "top_p": 0.5,
+    "prompt_cache_key": "k", "user": "u", "parallel_tool_calls": True,
 }  # fmt: skip
 # Anthropic checks what is signed, and nobody has signed this.
 UNSIGNED: Json = copy.deepcopy(MESSAGES)
 del UNSIGNED["messages"][1]["content"][0]
+# What another provider thought, which Anthropic never sees.
+FOREIGN: Json = {
+    "max_tokens": 50,
+    "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}]},
+    ],
+}
 EMBEDDINGS: Json = {"input": ["a", "b"], "encoding_format": "float", "dimensions": 8, "user": "u"}
 
 CORPORA = {
@@ -105,9 +134,12 @@ CORPORA = {
     "messages to openai": ("/v1/messages", "openai/gpt-4o-mini", MESSAGES),
     "messages to gemini": ("/v1/messages", "gemini/gemini-2.5-flash", MESSAGES),
     "messages to anthropic": ("/v1/messages", "anthropic/claude-opus-4-6", UNSIGNED),
+    "foreign thoughts to anthropic": ("/v1/messages", "anthropic/claude-opus-4-6", FOREIGN),
+    "count foreign thoughts": ("/v1/messages/count_tokens", "anthropic/claude-opus-4-6", FOREIGN),
     "count tokens": ("/v1/messages/count_tokens", "openai/gpt-4o-mini", MESSAGES),
     "responses to openai": ("/v1/responses", "openai/gpt-4o-mini", RESPONSES),
     "responses to anthropic": ("/v1/responses", "anthropic/claude-haiku-4-5", RESPONSES),
+    "responses to gemini": ("/v1/responses", "gemini/gemini-2.5-flash", RESPONSES),
     "embeddings": ("/v1/embeddings", "openai/text-embedding-3-small", EMBEDDINGS),
 }
 

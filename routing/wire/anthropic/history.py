@@ -13,7 +13,7 @@ def repaired(messages: list[Any]) -> list[Any]:
     """The same list if nothing is to be changed.
 
     Thoughts without a signature come from other providers, and so do ids of calls with characters
-    that Anthropic refuses.
+    that Anthropic refuses. Where nothing is left, the model is asked to go on.
     """
     if not any(_is_odd(block) for message in messages for block in _blocks(message)):
         return messages
@@ -24,7 +24,7 @@ def repaired(messages: list[Any]) -> list[Any]:
             found.append(message)
         elif kept:
             found.append({**message, "content": kept})
-    return found
+    return found or [GO_ON]
 
 
 def ended_by_user(messages: list[Any]) -> list[Any]:

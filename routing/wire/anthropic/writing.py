@@ -115,7 +115,7 @@ def _tier(conversation: Conversation) -> str:
 
 def _is_lost(name: str, value: object) -> bool:
     if name == "service_tier":
-        return value not in {"auto", "default", None}
+        return value not in ("auto", "default", None)
     return value is not None
 
 

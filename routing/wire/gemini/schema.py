@@ -31,7 +31,7 @@ def fitted(schema: Json) -> Json:
         elif name == "const":
             found["enum"] = [value]
             found.setdefault("type", schema.get("type") or _TYPES.get(type(value), "string"))
-        elif name == "format" and value not in _FORMATS:
+        elif name == "format" and not (isinstance(value, str) and value in _FORMATS):
             hints.append(f"format: {value}")
         elif name in _HOLDERS:
             found["$defs" if name == "definitions" else name] = _HOLDERS[name](value)

@@ -64,6 +64,13 @@ def test_what_claude_has_no_word_for_is_named() -> None:
     assert out["service_tier"] == "auto"
 
 
+@pytest.mark.parametrize("odd", [[], {}, 7])
+def test_a_tier_that_is_no_word_is_named(odd: object) -> None:
+    out, adapted = talk(others={"service_tier": odd})
+    assert "service_tier" not in out
+    assert adapted == ("service_tier",)
+
+
 def test_sampling_is_what_the_model_takes() -> None:
     out, adapted = talk(temperature=1.5, top_p=0.9, top_k=4, model="claude-opus-4-6")
     assert (out["temperature"], out["top_p"], out["top_k"]) == (1, 0.9, 4)

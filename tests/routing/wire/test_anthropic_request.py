@@ -46,6 +46,18 @@ def test_unknown_fields_reach_anthropic_and_our_options_never_do() -> None:
     assert adapted == ()
 
 
+@pytest.mark.parametrize("model", ["", "claude-haiku-4-5", "claude-opus-4-6"])
+def test_a_model_is_asked_to_go_on_where_nothing_of_a_history_is_left(model: str) -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": ""}
+    history = {"messages": [{"role": "assistant", "content": [thought]}]}
+    out, adapted = sent(history, model)
+    assert out["messages"] == [{"role": "user", "content": "Continue."}]
+    assert adapted == ("messages",)
+    chat = request.read(body(**history))
+    counted = request.write_count(chat, "x", PLAIN)
+    assert json.loads(counted.body)["messages"] == out["messages"]
+
+
 def test_fallbacks_that_are_anthropics_own_pass() -> None:
     headers = ((b"anthropic-beta", b"server-side-fallback-2026-07-01"),)
     chat = request.read(body(fallbacks=[{"model": "b"}]), headers)

@@ -154,6 +154,12 @@ def test_schemas_lose_what_gemini_refuses_and_nothing_else() -> None:
     assert json.dumps(given_schema) == before
 
 
+@pytest.mark.parametrize("odd", [[], {}, 7, None])
+def test_a_format_that_is_no_word_becomes_a_hint(odd: object) -> None:
+    fitted = schema.fitted({"type": "string", "format": odd})
+    assert fitted == {"type": "string", "description": f"format: {odd}"}
+
+
 # Parameters -----------------------------------------------------------------------------------
 
 SAMPLING: dict[str, Any] = {"temperature": 0.2, "top_p": 0.9, "top_k": 40, "seed": 7}
