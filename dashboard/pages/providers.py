@@ -160,8 +160,12 @@ def _done(request: TenantRequest, slug: str) -> HttpResponse:
     if not request.htmx:
         return redirect(f"{reverse('providers')}#{slug}")
     with tenant_scope(request.tenant.pk):
-        card = next(card for card in provider_cards.of(request) if card.provider.slug == slug)
+        cards = provider_cards.of(request)
+        card = next((card for card in cards if card.provider.slug == slug), None)
         shared = provider_cards.context(request)
+    if card is None:  # the provider left the catalogue while the page was open
+        messages.error(request, f"{slug} is not offered here any more.")
+        return HttpResponse(headers={"HX-Refresh": "true"})
     context = {"card": card, "is_update": True, **shared}
     return render(request, "dashboard/_provider.html", context)
 

@@ -211,3 +211,14 @@ def is_there(world: World) -> bool:
 
 def rows(world: World) -> QuerySet[ProviderKey]:
     return ProviderKey.objects.for_tenant(world.tenant)
+
+
+def test_a_key_whose_provider_left_the_catalogue_refreshes_the_page(
+    owner: Client, world: World
+) -> None:
+    key = add_provider_key(world.tenant, provider="gone")
+
+    answer = owner.post(path_of(key, "verify"), headers={"HX-Request": "true"})
+
+    assert (answer.status_code, answer.headers["HX-Refresh"]) == (200, "true")
+    assert "gone is not offered here any more." in text(owner.get(PAGE))
