@@ -1,5 +1,6 @@
 """Writes a stream for a caller of Anthropic's dialect: named events, one block after the other."""
 
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,7 @@ from routing.conversation import (
 from routing.wire.anthropic import reply
 from routing.wire.anthropic import usage as figures
 from routing.wire.anthropic.blocks import SIGNER
+from routing.wire.anthropic.extent import Extent
 from routing.wire.anthropic.fields import Json
 from routing.wire.sides import Envelope
 
@@ -48,28 +50,27 @@ _NEW_TEXT = b'{"type":"text","text":""}'
 _NEW_THINKING = b'{"type":"thinking","thinking":"","signature":""}'
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 class _Call:
     """A call: what of its arguments came so far, and how much of that was written."""
 
-    __slots__ = ("begun", "pieces", "written")
+    __slots__ = ("_extent", "_measured", "begun", "pieces", "written")
 
     def __init__(self, begun: ToolBegun) -> None:
         self.begun = begun
         self.pieces: list[str] = []
         self.written = 0  # pieces
+        self._extent = Extent()
+        self._measured = 0  # pieces
 
     @property
     def is_whole(self) -> bool:
         """Whether the arguments are complete: no JSON object begins with another one."""
-        if not (self.pieces and self.pieces[-1].endswith("}")):
-            return False
-        try:
-            return isinstance(_decode("".join(self.pieces)), dict)
-        except (msgspec.DecodeError, RecursionError):
-            return False
+        for piece in self.pieces[self._measured :]:
+            self._extent.feed(piece)
+        self._measured = len(self.pieces)
+        return self._extent.is_whole
 
 
 class Writer:
@@ -84,7 +85,7 @@ class Writer:
         self._started = False
         self._open: str | _Call | None = None  # the block that is being written
         self._number = -1  # of the last block
-        self._waiting: list[_Call | Piece] = []  # what came while a call was not whole
+        self._waiting: deque[_Call | Piece] = deque()  # what came while a call was not whole
         self._calls: dict[int, _Call] = {}
         self._finish: Finish = "stop"
         self._stop_sequence: str | None = None
@@ -169,7 +170,7 @@ class Writer:
                 if not self._open.is_whole:
                     break
                 out.append(self._close_block())
-            piece = self._waiting.pop(0)
+            piece = self._waiting.popleft()
             if isinstance(piece, _Call):
                 out.append(self._begin_call(piece))
             else:
