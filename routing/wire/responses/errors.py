@@ -1,21 +1,13 @@
 """Errors for callers of this dialect: whole answers, and the events that end a stream."""
 
-from typing import Any
-
 import msgspec
 
 from accounts import ids
 from accounts.errors import GatewayError
+from routing.wire import error_object
 from routing.wire.responses import repeated, reply
 from routing.wire.sides import Envelope
 
-# OpenAI's names for families of errors, by our status.
-_TYPES = {
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    429: "rate_limit_error",
-}
 # Numbers rise within a stream, and how far it came is not known here: these follow any.
 _LAST = 2**31 - 2
 
@@ -24,13 +16,13 @@ _encode = msgspec.json.Encoder().encode
 
 def write(error: GatewayError, *, call_id: str) -> bytes:
     """`{"error": {message, type, param, code, source, call_id, …}}`."""
-    return _encode({"error": _object(error, call_id)})
+    return _encode({"error": error_object.of(error, call_id)})
 
 
 def write_event(error: GatewayError, *, call_id: str) -> bytes:
     """`error`, with its fields both flat as documented and nested as sent (recorded 2026), and
     `response.failed`. Stock clients raise on the first, agents read the second."""
-    shown = _object(error, call_id)
+    shown = error_object.of(error, call_id)
     flat = {name: shown.get(name) for name in ("code", "message", "param")}
     told = _encode({"type": "error", "sequence_number": _LAST, **flat, "error": shown})
     body_id = "resp_" + call_id.removeprefix("call_")
@@ -41,20 +33,6 @@ def write_event(error: GatewayError, *, call_id: str) -> bytes:
         told,
         failed % (_LAST + 1, response),
     )
-
-
-def _object(error: GatewayError, call_id: str) -> dict[str, Any]:
-    status = error.http_status
-    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
-    shown: dict[str, Any] = {
-        "message": str(error),
-        "type": kind,
-        "param": None,
-        "code": error.error_code,
-        "source": "gateway",
-        "call_id": call_id,
-    }
-    return {**shown, **error.details}
 
 
 def _code(status: int) -> str:
