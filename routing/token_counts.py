@@ -5,7 +5,8 @@ import msgspec
 from accounts.callers import Caller
 from accounts.errors import GatewayError
 from accounts.secret import Secret
-from routing import opening, options
+from billing.rates import Permit, Standing
+from routing import affording, opening, options, runtime
 from routing.chat import ChatRequest
 from routing.options import Headers
 from routing.plan.candidates import Candidate, Circumstances
@@ -18,17 +19,38 @@ COUNTING = "anthropic"  # the dialect whose providers count
 class Count(msgspec.Struct, frozen=True, gc=False):
     input_tokens: int
     is_exact: bool
+    rates: Standing | None = None  # of a key that has limits, where its provider was asked
 
 
-async def count(chat: ChatRequest, caller: Caller, headers: Headers) -> Count:
-    """Count for the provider that would be asked first. Raises GatewayError for a wrong request."""
+async def count(chat: ChatRequest, caller: Caller, headers: Headers, *, call: str) -> Count:
+    """Count for the provider that would be asked first.
+
+    To ask it is a request within the key's limits; an estimate is none. Raises GatewayError for a
+    wrong request, RateLimited.
+    """
     its, plan = await opening.planned(caller, chat, options.read(headers, chat.body))
     first = plan.candidates[0] if plan.candidates else None
-    if first and first.offer.provider.wire == COUNTING:
+    if first is None or first.offer.provider.wire != COUNTING:
+        return Count(anthropic.count(chat), is_exact=False)
+    permit = await _permit(caller, call)
+    try:
         exact = await _ask(chat, first, its)
-        if exact is not None:
-            return Count(exact, is_exact=True)
-    return Count(anthropic.count(chat), is_exact=False)
+    finally:
+        if permit:
+            permit.end(0)
+    rates = permit.standing if permit else None
+    if exact is None:
+        return Count(anthropic.count(chat), is_exact=False, rates=rates)
+    return Count(exact, is_exact=True, rates=rates)
+
+
+async def _permit(caller: Caller, call: str) -> Permit | None:
+    """Leave to ask a provider, of a key that has limits. Raises RateLimited."""
+    limits = affording.limits_of(caller)
+    if limits is None:
+        return None
+    rates = runtime.current().ledger.rates
+    return await rates.admit(limits, call, tokens=0, expires_s=client.WHOLE_SECONDS)
 
 
 async def _ask(chat: ChatRequest, candidate: Candidate, its: Circumstances) -> int | None:

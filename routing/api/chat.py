@@ -12,6 +12,7 @@ from routing.api.async_view import GatewayView
 from routing.api.requests import LeanRequest
 from routing.api.responses import RawResponse
 from routing.chat import ChatRequest
+from routing.gateway import Told
 from routing.opening import Asked
 from routing.wire.anthropic import request as anthropic
 from routing.wire.openai import request as openai
@@ -77,9 +78,9 @@ class CountTokens(GatewayView):
     )
     async def post(self, request: LeanRequest, caller: Caller) -> RawResponse:
         chat = anthropic.read_count(request.body, request.pairs)
-        counted = await token_counts.count(chat, caller, request.pairs)
+        counted = await token_counts.count(chat, caller, request.pairs, call=request.call)
         content = {"input_tokens": counted.input_tokens, "estimated": not counted.is_exact}
-        return responses.of_json(content, request.call)
+        return responses.of_json(content, request.call, told=Told(rates=counted.rates))
 
 
 class Responses(ChatView):

@@ -64,9 +64,9 @@ def of_error(
     return RawResponse(error.http_status, pairs, body)
 
 
-def of_json(content: Any, call: str, status: int = 200) -> RawResponse:
+def of_json(content: Any, call: str, status: int = 200, *, told: Told = _NOT_CHOSEN) -> RawResponse:
     body = msgspec.json.encode(content)
-    pairs = [JSON, *_told(_NOT_CHOSEN, call), (b"content-length", b"%d" % len(body))]
+    pairs = [JSON, *_told(told, call), (b"content-length", b"%d" % len(body))]
     return RawResponse(status, pairs, body)
 
 
