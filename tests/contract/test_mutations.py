@@ -116,7 +116,7 @@ RESPONSES: Json = {
 }  # fmt: skip
 # Anthropic checks what is signed, and nobody has signed this.
 UNSIGNED: Json = copy.deepcopy(MESSAGES)
-del UNSIGNED["messages"][1]["content"][0]
+del UNSIGNED["messages"][1]["content"][0], UNSIGNED["top_k"]  # nor with thoughts
 # What another provider thought, which Anthropic never sees.
 FOREIGN: Json = {
     "max_tokens": 50,
