@@ -78,11 +78,22 @@ def hash_of(event: AuditEvent) -> bytes:
     return hashlib.sha256(bytes(event.previous_hash) + canonical).digest()
 
 
-def first_broken(tenant: Tenant) -> int | None:
-    """The number of the first event that does not follow from its predecessor, or None."""
-    previous = FIRST
-    events = AuditEvent.objects.for_tenant(tenant).order_by("number").iterator()
-    for number, event in enumerate(events, start=1):
+def last_number(tenant: Tenant) -> int:
+    """The number of the newest event; 0 where there is none."""
+    numbers = AuditEvent.objects.for_tenant(tenant).order_by("-number")
+    return numbers.values_list("number", flat=True).first() or 0
+
+
+def first_broken(tenant: Tenant, *, since: int = 1) -> int | None:
+    """The number of the first event that does not follow from its predecessor, or None.
+
+    Of the events from number `since` on; the one before it is taken as it stands.
+    """
+    rows = AuditEvent.objects.for_tenant(tenant)
+    before = rows.filter(number=since - 1).first() if since > 1 else None
+    previous = bytes(before.hash) if before else FIRST
+    events = rows.filter(number__gte=since).order_by("number").iterator()
+    for number, event in enumerate(events, start=since):
         fits = event.number == number and bytes(event.previous_hash) == previous
         if not fits or hash_of(event) != bytes(event.hash):
             return number

@@ -1,7 +1,7 @@
 """What each gateway key was used for: when last, how often, at what cost."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from billing import money
 from billing.models import SpendDay, SpendDelta, SpendHour
 
 DAYS = 30
+LOOK_BACK_DAYS = 400  # an older use is not looked for: a page does not read all of the books
 _FINE_HOURS = 48  # for so long the hour of the last use is known, before that its day
 
 
@@ -29,18 +30,20 @@ UNUSED = KeyUse()
 
 
 def of_keys(tenant: UUID, *, now: datetime) -> dict[UUID, KeyUse]:
-    """Use by gateway key, for keys that were ever used. Three queries."""
-    first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).date()
+    """Use by gateway key, for keys that were used in the last 400 days. Four queries."""
+    today = now.astimezone(UTC).date()
+    first, oldest = (today - timedelta(days=days - 1) for days in (DAYS, LOOK_BACK_DAYS))
     found: dict[UUID, KeyUse] = {}
-    recent = Q(day__gte=first)
-    days = _by_key(SpendDay.objects.for_tenant(tenant)).annotate(
-        last=Max("day", filter=Q(calls__gt=0)),
-        made=Sum("calls", filter=recent),
-        paid=Sum("cost", filter=recent),
-    )
-    for row in days:
-        last = datetime.combine(row["last"], time(), UTC) if row["last"] else None
-        found[row["gateway_key_id"]] = KeyUse(row["made"] or 0, row["paid"] or money.ZERO, last)
+    days = SpendDay.objects.for_tenant(tenant)
+    for row in _by_key(days.filter(day__gte=first)).annotate(
+        last=Max("day", filter=Q(calls__gt=0)), made=Sum("calls"), paid=Sum("cost")
+    ):
+        found[row["gateway_key_id"]] = KeyUse(row["made"], row["paid"], _midnight(row["last"]))
+    before = days.filter(day__gte=oldest, day__lt=first, calls__gt=0)
+    seen = [key for key, use in found.items() if use.last_hour]
+    for row in _by_key(before.exclude(gateway_key_id__in=seen)).annotate(last=Max("day")):
+        known = found.get(row["gateway_key_id"], UNUSED)
+        found[row["gateway_key_id"]] = KeyUse(known.calls, known.cost, _midnight(row["last"]))
     hours = SpendHour.objects.for_tenant(tenant).filter(
         hour__gte=now - timedelta(hours=_FINE_HOURS), calls__gt=0
     )
@@ -57,6 +60,10 @@ def of_keys(tenant: UUID, *, now: datetime) -> dict[UUID, KeyUse]:
         )
         _refine(found, key, row["last"])
     return found
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime.combine(day, time(), UTC) if day else None
 
 
 def _by_key(rows: Any) -> Any:

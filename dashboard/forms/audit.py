@@ -1,5 +1,6 @@
 """The filters of the audit page."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -7,6 +8,8 @@ from django.db.models import QuerySet
 
 from accounts.models import AuditEvent
 from dashboard.forms import days
+
+ACTION = re.compile(r"[a-z_]{1,30}\.[a-z_]{1,29}")
 
 
 class AuditForm(forms.Form):
@@ -21,6 +24,9 @@ class AuditForm(forms.Form):
     def __init__(self, data: Any, *, actions: list[str]) -> None:
         super().__init__(data)
         self.fields.update(days.bounds())
+        wanted = data.get("action", "")
+        if ACTION.fullmatch(wanted) and wanted not in actions:
+            actions = [*actions, wanted]  # older than those that are offered
         choices = [("", "Anything"), *((action, plain(action)) for action in actions)]
         self.fields["action"].choices = choices  # type: ignore[attr-defined]
 

@@ -1,6 +1,6 @@
 """`/dashboard/keys/`: gateway keys, and the management keys of admins."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -95,6 +95,7 @@ def _list(
     listed = [(key, uses.get(key.pk, key_use.UNUSED)) for key in rows]
     context = {
         "now": now,
+        "looked_back_to": now - timedelta(days=key_use.LOOK_BACK_DAYS),
         "keys": [item for item in listed if _works(item[0], now)],
         "ended_keys": [item for item in listed if not _works(item[0], now)],
         "form": form or NewKeyForm(_projects(request), policies=_policies(request), now=now),

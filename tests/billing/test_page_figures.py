@@ -5,6 +5,8 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +58,21 @@ class TestKeyUse:
 
         day = datetime(2026, 10, 11, tzinfo=UTC)
         assert self.ask(tenant) == {key: KeyUse(0, Decimal(0), day, is_exact=False)}
+
+    def test_sums_and_last_use_are_of_days_that_a_page_can_read(self) -> None:
+        tenant, now_and_then, forgotten = TenantFactory.create(), ids.new(), ids.new()
+        for ago in (29, 30, 399):
+            book_call(tenant, key=now_and_then, opened_at=NOON - ago * DAY_MS)
+        book_call(tenant, key=forgotten, opened_at=NOON - 400 * DAY_MS)
+        rollups.add_up()
+
+        with CaptureQueriesContext(connection) as asked:
+            use = self.ask(tenant)
+
+        day = datetime(2026, 10, 22, tzinfo=UTC)
+        assert use == {now_and_then: KeyUse(1, Decimal("0.002"), day, is_exact=False)}
+        of_days = [one["sql"] for one in asked if "billing_spendday" in one["sql"]]
+        assert all('"day" >=' in sql for sql in of_days)
 
 
 class TestTenantUse:

@@ -4,12 +4,15 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts import audit
 from accounts.models import AuditEvent
 from accounts.tenancy import tenant_scope
 from dashboard.forms.audit import plain
+from dashboard.pages import audit as pages_audit
 from dashboard.pages.audit import ROWS
 from tests.dashboard.conftest import World
 from tests.dashboard.reading import tables, text
@@ -89,6 +92,34 @@ def test_an_event_that_was_changed_is_named(owner: Client, world: World) -> None
 
     assert f"{world.tenant.pk} BROKEN at event {number}" in said.getvalue()
     assert f"Event {number} does not follow" in text(owner.get(f"{PAGE}?check=1"))
+
+
+def test_a_page_follows_the_newest_of_a_long_chain_and_says_so(
+    owner: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = tamper(world)
+    record(world, 4)
+    with tenant_scope(world.tenant.pk):
+        last = audit.last_number(world.tenant)
+    monkeypatch.setattr(pages_audit, "CHECKED", last - number)
+    with CaptureQueriesContext(connection) as asked:
+        said = text(owner.get(f"{PAGE}?check=1"))
+    assert f"from number {number + 1} to the last" in said
+    assert "verify_audit" in said
+    assert not any("DISTINCT" in one["sql"] for one in asked)
+
+    monkeypatch.setattr(pages_audit, "CHECKED", last - number + 1)
+    assert f"Event {number} does not follow" in text(owner.get(f"{PAGE}?check=1"))
+
+
+def test_a_kind_of_change_that_is_long_ago_can_still_be_asked_for(
+    owner: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(world, 1, "old.made")
+    record(world, 3)
+    monkeypatch.setattr(pages_audit, "LISTED", 3)
+    assert "Old made" not in text(owner.get(PAGE)).partition("Apply")[0]
+    assert [row[0] for row in rows(owner, "?action=old.made")] == ["Old made"]
 
 
 @pytest.mark.parametrize(
