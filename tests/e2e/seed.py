@@ -34,8 +34,10 @@ from dashboard.models import Announcement, SavedView  # noqa: E402
 from gateway_project import demo  # noqa: E402
 from routing.providers import prices  # noqa: E402
 from tests.factories.billing import AttemptEndedFactory, failed, story  # noqa: E402
+from tests.factories.training import collect_call  # noqa: E402
 
 DAYS = 30
+COLLECTED = 40  # calls, as training data
 PLACES = (
     ("groq", "llama-3.3-70b-versatile", 30),
     ("groq", "openai/gpt-oss-120b", 12),
@@ -73,6 +75,8 @@ def main() -> int:
             books.book(_call(world, _moment(chance, day, now), chance, mode="live"))
     for minutes in (2, 9, 31, 70, 200, 900, 1500):
         books.book(_call(world, now - timedelta(minutes=minutes), chance, mode="test"))
+    for number in range(COLLECTED):
+        collect_call(world.tenant, at=now - timedelta(minutes=number))
     rollups.add_up()
     return 0
 
