@@ -69,10 +69,12 @@ def sampled(row: Experiment, number: int, injected: str) -> None:
         provider="cerebras",
         model="gpt-oss-120b",
     )
+    now = datetime.now(UTC)
     taken = Taken(
-        call=ids.new(), experiment=its, arm="B", project=None, session="", content=content
-    )
-    assert samples.save(taken, now=datetime.now(UTC))
+        call=ids.new(), experiment=its, arm="B", project=None, session="", began_at=now,
+        content=content,
+    )  # fmt: skip
+    assert samples.save(taken, now=now)
 
 
 def win_rate(row: Experiment) -> float:
@@ -80,7 +82,7 @@ def win_rate(row: Experiment) -> float:
         found = Judgement.objects.for_tenant(row.tenant_id).filter(experiment=row, kind="pair")
         points = list(found.values_list("half_points", flat=True))
     assert len(points) == len(TEXTS)
-    return sum(points) / len(points) / 2
+    return sum(point or 0 for point in points) / len(points) / 2
 
 
 @pytest.mark.usefixtures("sandbox")

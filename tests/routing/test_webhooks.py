@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import audit, gateway_keys
+from accounts import audit, gateway_keys, ids, vault
 from accounts.models import AuditEvent, Tenant
 from accounts.secret import Secret
 from accounts.tenancy import tenant_scope
@@ -305,7 +305,7 @@ class TestApi:
     def test_a_foreign_webhook_is_not_found(self, receiver: Receiver, manager: Client) -> None:
         other = TenantFactory.create()
         hook, _ = make(other, receiver)
-        at = f"/api/v1/webhooks/{webhooks.ids.show('wh', hook.pk)}"
+        at = f"/api/v1/webhooks/{ids.show('wh', hook.pk)}"
 
         answers = [manager.get(at), manager.delete(at), manager.post(f"{at}/test"),
                    manager.post(f"{at}/roll"), manager.get(f"{at}/deliveries")]  # fmt: skip
@@ -341,5 +341,5 @@ def test_the_secret_is_sealed(tenant: Tenant, receiver: Receiver) -> None:
             tenant, url=hook.url, budget=None, actor=audit.SYSTEM, now=timezone.now()
         )
         other.sealed_secret = hook.sealed_secret  # moved to another row
-        with pytest.raises(webhooks.vault.SealBroken):
+        with pytest.raises(vault.SealBroken):
             webhooks._secret(other)
