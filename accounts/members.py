@@ -92,6 +92,8 @@ def _note(row: Membership, *, actor: audit.Actor, action: str, **details: str) -
 
 
 def rename(tenant: Tenant, name: str, *, actor: audit.Actor) -> None:
+    """The name, on one line."""
+    name = " ".join(name.split())
     before, tenant.name = tenant.name, name
     if before != name:
         tenant.save(update_fields=["name"])

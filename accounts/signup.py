@@ -30,7 +30,7 @@ def create_tenant(user: User, *, name: str = "") -> Tenant:
         masters = vault.master_keys(settings.FLO2_MASTER_KEYS)
         tenant = Tenant.objects.create(
             id=tenant_id,
-            name=name or user.email.partition("@")[0][:100],
+            name=" ".join(name.split()) or user.email.partition("@")[0][:100],
             sealed_data_key=vault.new_data_key(tenant=tenant_id, masters=masters),
         )
         Membership.objects.create(tenant=tenant, user=user, role=Role.OWNER)

@@ -80,4 +80,5 @@ def _mail(alert: BudgetAlert, now: datetime) -> None:
         },
     )
     title = f"{alert.percent} % of a budget of {alert.tenant.name} is spent"
-    send_mail(title, text, None, recipients)
+    # A name may hold a line break, a header must not.
+    send_mail(" ".join(title.split()), text, None, recipients)

@@ -294,6 +294,16 @@ class TestAlerts:
 
         assert [one.percent for one in alerts_of(tenant)] == [50, 80]
 
+    def test_a_name_with_a_line_break_keeps_nobodys_mail_back(self, tenant: Tenant) -> None:
+        MembershipFactory.create(tenant=tenant)
+        Tenant.objects.filter(pk=tenant.pk).update(name="Acme\nBcc: all@example.org")
+        make_budget(tenant, "1", now=NOW)
+        book_call(tenant, **costing("0.5"))
+
+        alerts.send_waiting(NOW)
+
+        assert "Acme Bcc: all@example.org is spent" in mail.outbox[0].subject
+
     def test_a_mail_that_cannot_be_sent_is_tried_again(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
