@@ -28,6 +28,7 @@ from billing.unwritten import End, Unwritten
 log = logging.getLogger(__name__)
 
 REFUSALS_PER_SECOND = 10  # of one key; the rest is only counted
+MOST_REFUSALS = 1_000  # that wait for a store: they must not push out the ends of calls
 ROOM_CHECK_SECONDS = 1.0
 KEPT_SECONDS, KEPT_POLL_SECONDS = 5.0, 0.02  # for the end of a call that the journal cannot take
 
@@ -264,7 +265,10 @@ class Ledger:
         try:
             self.write(opened, settled)
         except LedgerUnavailable:  # the caller hears why the call was refused all the same
-            self.keep(opened, settled)
+            if len(self.unwritten) < MOST_REFUSALS:
+                self.keep(opened, settled)
+            else:
+                self.refusals_not_kept += 1
 
     def write(self, *facts: Fact) -> None:
         """Write facts of a call that is open. Raises LedgerUnavailable."""

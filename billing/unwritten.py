@@ -32,8 +32,8 @@ class Unwritten:
         self._lock = threading.Lock()
         self.lost = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._ends)
+    def __len__(self) -> int:
+        return len(self._ends)
 
     def put(self, end: End) -> None:
         with self._lock:

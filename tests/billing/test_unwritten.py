@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from asgiref.sync import sync_to_async
 
+from accounts import ids
 from accounts.models import Tenant
 from billing import journal, ledger
 from billing.errors import LedgerUnavailable
@@ -128,6 +129,20 @@ def test_a_refusal_that_cannot_be_written_down_is_booked(books: Ledger, tenant: 
         books.refuse(opened, CallSettledFactory.build(call=opened.call, status="refused"))
 
         eventually(lambda: list(bookkeeping.statuses().values()) == ["refused"])
+
+
+def test_refusals_do_not_push_out_the_ends_of_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "MOST_REFUSALS", 2)
+    books = Ledger(tmp_path)
+    with full(books):
+        for _ in range(3):
+            opened = CallOpenedFactory.build(key=ids.new(), targets=())
+            books.refuse(opened, CallSettledFactory.build(call=opened.call, status="refused"))
+
+    assert (len(books.unwritten), books.refusals_not_kept) == (2, 1)
+    books.journal.close()
 
 
 def test_a_call_that_was_opened_and_never_begun_is_settled_all_the_same(
