@@ -236,6 +236,19 @@ class ToolPiece(Value, frozen=True):
     text: str
 
 
+class MediaPiece(Value, frozen=True):
+    """An image, or something else that is no text, whole: its media type and base64."""
+
+    media_type: str
+    data: str
+
+    @property
+    def block(self) -> Image | Document:
+        if self.media_type.startswith("image/"):
+            return Image(media_type=self.media_type, data=self.data)
+        return Document(media_type=self.media_type, data=self.data)
+
+
 class Finished(Value, frozen=True):
     """The provider said why it stopped. Figures may still follow."""
 
@@ -252,5 +265,5 @@ class Counted(Value, frozen=True):
 
 Piece = (
     TextPiece | ThinkingPiece | SignaturePiece | HiddenPiece | RefusalPiece
-    | ToolBegun | ToolPiece | Finished | Counted
+    | ToolBegun | ToolPiece | MediaPiece | Finished | Counted
 )  # fmt: skip

@@ -17,7 +17,9 @@ from routing.chat import ChatReply, ChatRequest
 from routing.conversation import (
     Answer,
     Conversation,
+    Document,
     HiddenThinking,
+    Image,
     Piece,
     Refusal,
     Text,
@@ -49,6 +51,8 @@ from routing.wire.responses import request as responses_request
 from routing.wire.responses import stream as responses_stream
 from routing.wire.sides import Envelope, Reader, Relay, Writer, Written
 from routing.wire.translation import Translation
+
+_CONTENT = (Text, ToolCall, Refusal, Image, Document)
 
 
 class WriteError(Protocol):
@@ -240,7 +244,7 @@ def read_reply(chat: ChatRequest, offer: Offer, body: bytes) -> ChatReply:
         model=answer.model,
         usage=answer.usage,
         finish_reason=answer.finish,
-        is_empty=not any(isinstance(block, Text | ToolCall | Refusal) for block in answer.blocks),
+        is_empty=not any(isinstance(block, _CONTENT) for block in answer.blocks),
         output_bytes=_size(answer),
         reported_cost=answer.reported_cost,
     )

@@ -12,6 +12,7 @@ from routing.conversation import (
     Finished,
     HiddenPiece,
     HiddenThinking,
+    MediaPiece,
     Piece,
     Refusal,
     RefusalPiece,
@@ -49,6 +50,8 @@ class Recorder:
             self._sign(piece)
         elif isinstance(piece, HiddenPiece):
             self._add(HiddenThinking(data=piece.data, signer=piece.signer))
+        elif isinstance(piece, MediaPiece):
+            self._add(piece.block)
         elif isinstance(piece, ToolBegun):
             self._calls[piece.index] = len(self._blocks)
             self._add(_call(piece))

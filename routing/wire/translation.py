@@ -8,6 +8,7 @@ from routing.conversation import (
     Counted,
     Finished,
     HiddenPiece,
+    MediaPiece,
     Piece,
     RefusalPiece,
     TextPiece,
@@ -18,7 +19,7 @@ from routing.conversation import (
 from routing.wire.sides import Reader, Writer
 
 _WITH_TEXT = (TextPiece, ThinkingPiece, ToolPiece, RefusalPiece)
-_CONTENT = (*_WITH_TEXT, ToolBegun, HiddenPiece)
+_CONTENT = (*_WITH_TEXT, ToolBegun, HiddenPiece, MediaPiece)
 
 
 class Translation:

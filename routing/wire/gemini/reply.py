@@ -11,6 +11,7 @@ from routing.conversation import (
     Answer,
     Block,
     Finish,
+    MediaPiece,
     Piece,
     Refusal,
     RefusalPiece,
@@ -51,11 +52,17 @@ class _Call(msgspec.Struct, frozen=True, gc=False):
     args: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Blob(msgspec.Struct, frozen=True, gc=False):
+    mimeType: str = ""  # noqa: N815
+    data: str = ""
+
+
 class Part(msgspec.Struct, frozen=True, gc=False):
     text: str | None = None
     thought: bool | None = None
     thoughtSignature: str | None = None  # noqa: N815  Google's own names
     functionCall: _Call | None = None  # noqa: N815
+    inlineData: _Blob | None = None  # noqa: N815
 
 
 class _Content(msgspec.Struct, frozen=True, gc=False):
@@ -170,6 +177,8 @@ def add_pieces(found: list[Piece], parts: Iterable[Part], calls: int) -> int:
             continue
         if text:
             found.append(ThinkingPiece(text) if part.thought else TextPiece(text))
+        if part.inlineData and not part.thought:  # drafts of an image are thoughts
+            found.append(MediaPiece(part.inlineData.mimeType, part.inlineData.data))
         if signature:
             found.append(SignaturePiece(signature, SIGNER))
     return calls
@@ -275,6 +284,8 @@ def _blocks(found: list[Piece]) -> list[Block]:
                 blocks.append(Thinking(text=piece.text, signer=SIGNER))
         elif isinstance(piece, SignaturePiece):
             _sign(blocks, piece)
+        elif isinstance(piece, MediaPiece):
+            blocks.append(piece.block)
         else:
             _add_call(blocks, piece)
     return blocks

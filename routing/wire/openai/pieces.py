@@ -10,7 +10,9 @@ from routing.conversation import (
     Counted,
     Finished,
     HiddenPiece,
+    Image,
     Json,
+    MediaPiece,
     Piece,
     RefusalPiece,
     SignaturePiece,
@@ -23,7 +25,7 @@ from routing.providers.spec import Quirks
 from routing.wire import free_text, sse
 from routing.wire.failed import StreamCut, StreamFailed
 from routing.wire.openai import messages, reply, turns
-from routing.wire.openai.translated_reply import custom_names, figures, finish_of, texts_of
+from routing.wire.openai.translated_reply import custom_names, figures, finish_of, image, texts_of
 from routing.wire.sides import Envelope
 
 _encode = msgspec.json.Encoder().encode
@@ -235,7 +237,7 @@ class Writer:
         self._shut = b',"logprobs":null,"finish_reason":null}]%b}\n\n' % usage
         self._finish = "stop"
         self._has_begun = False
-        self._details = 0
+        self._details = self._images = 0
         self._custom = custom_names(envelope.request)
         self._inputs: set[int] = set()  # calls whose input is free text
         self._wrapped: dict[int, list[str]] = {}  # of them, those that come as JSON, until the end
@@ -264,6 +266,8 @@ class Writer:
             return {"tool_calls": [self._begun(piece)]}
         if isinstance(piece, RefusalPiece):
             return {"refusal": piece.text}
+        if isinstance(piece, MediaPiece):
+            return self._image(piece)
         if isinstance(piece, SignaturePiece):
             detail: Json = {"type": "reasoning.text", "signature": piece.signature}
         elif isinstance(piece, HiddenPiece):
@@ -273,6 +277,13 @@ class Writer:
         detail |= {"index": self._details, "format": messages.format_of(piece.signer)}
         self._details += 1
         return {"reasoning_details": [detail]}
+
+    def _image(self, piece: MediaPiece) -> Json:
+        shown = piece.block
+        if not isinstance(shown, Image):
+            return {}
+        self._images += 1
+        return {"images": [image(shown, self._images - 1)]}
 
     def _begun(self, piece: ToolBegun) -> Json:
         call: Json = {"index": piece.index, "id": piece.id, "type": "function"}

@@ -12,6 +12,7 @@ from routing.conversation import (
     Block,
     Finish,
     HiddenThinking,
+    Image,
     Json,
     Refusal,
     Text,
@@ -162,9 +163,17 @@ def _message(blocks: Iterable[Block], custom: frozenset[str]) -> Json:
     ]
     if details:
         message["reasoning_details"] = details
+    if images := [block for block in blocks if isinstance(block, Image)]:
+        message["images"] = [image(one, index) for index, one in enumerate(images)]
     if calls:
         message["tool_calls"] = [_tool_call(call, custom) for call in calls]
     return message
+
+
+def image(shown: Image, index: int) -> Json:
+    """An image of an answer as OpenRouter gives it; OpenAI's dialect itself has no place for it."""
+    url = f"data:{shown.media_type};base64,{shown.data}"
+    return {"type": "image_url", "index": index, "image_url": {"url": url}}
 
 
 def _tool_call(call: ToolCall, custom: frozenset[str]) -> Json:
