@@ -7,7 +7,7 @@ from accounts.tenancy import tenant_scope
 from routing.judging import split, waiting
 from routing.models import Experiment, Sample
 from tests.journeys.conftest import Caller
-from tests.journeys.test_experiments import (
+from tests.journeys.experimenting import (
     ask,
     judgements,
     reread,

@@ -13,7 +13,7 @@ from routing.hearing import Room
 from routing.training_data.filters import Filter
 from tests.contract.ends import CHAT, DIALECTS, PROVIDERS, Dialect
 from tests.journeys.conftest import Caller
-from tests.journeys.test_experiments import GROQ
+from tests.journeys.experimenting import GROQ
 from tests.journeys.training import (
     collect,
     exported,

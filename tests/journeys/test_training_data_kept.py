@@ -21,8 +21,8 @@ from routing.tasks import forget_expired_answers
 from routing.training_data import rows
 from tests.contract.ends import DIALECTS, PROVIDERS
 from tests.journeys.conftest import Caller, new_caller
+from tests.journeys.experimenting import run_experiment
 from tests.journeys.test_cache import everything
-from tests.journeys.test_experiments import run_experiment
 from tests.journeys.training import (
     collect,
     counted,

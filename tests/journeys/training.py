@@ -12,7 +12,7 @@ from routing import collecting
 from routing.models import CollectedCall
 from routing.training_data import rows
 from tests.journeys.conftest import Caller
-from tests.journeys.test_experiments import GROQ
+from tests.journeys.experimenting import GROQ
 from tests.servers.gateway import wait_for
 
 Json = dict[str, Any]

@@ -1,8 +1,6 @@
-"""Experiments that have ended: an arm promoted and rolled back, an arm taken out."""
+"""How an experiment ends: an arm is taken out, promoted, and rolled back."""
 
 import time
-
-from django.utils import timezone
 
 from accounts import audit
 from accounts.tenancy import tenant_scope
@@ -10,14 +8,14 @@ from billing import books as booking
 from routing import experiment_report, experiments, lab, policies
 from tests.factories import billing
 from tests.journeys.conftest import Caller
-from tests.journeys.test_experiments import arm_of, ask, reread, run_experiment
+from tests.journeys.experimenting import CEREBRAS, arm_of, ask, reread, run_experiment
 from tests.servers import worker
 from tests.servers.gateway import wait_for
 
-CEREBRAS = "cerebras/gpt-oss-120b"
-
 
 def test_an_arm_is_promoted_to_a_policy_and_rolled_back(caller: Caller) -> None:
+    from django.utils import timezone
+
     with tenant_scope(caller.tenant.pk):
         policies.save(caller.tenant, "shop", {"strategy": "cheapest"}, actor=audit.SYSTEM)
     row = run_experiment(caller, policy="shop", shadow_rate=0.0, judge_model="")
@@ -39,6 +37,17 @@ def test_an_arm_is_promoted_to_a_policy_and_rolled_back(caller: Caller) -> None:
     with tenant_scope(caller.tenant.pk):
         back = policies.roll_back(caller.tenant, "shop", 1, actor=audit.SYSTEM)
     assert back.version.document == {"strategy": "cheapest"}
+
+
+def test_a_promotion_without_a_policy_before_it_can_be_taken_back_too(caller: Caller) -> None:
+    from django.utils import timezone
+
+    row = run_experiment(caller, shadow_rate=0.0, judge_model="")
+    with tenant_scope(caller.tenant.pk):
+        saved = lab.promote(reread(row), "B", actor=audit.SYSTEM, now=timezone.now())
+        assert (saved.policy.name, saved.version.number) == ("default", 2)
+        back = policies.roll_back(caller.tenant, "default", 1, actor=audit.SYSTEM)
+    assert back.version.document == {"strategy": "balanced"}
 
 
 def test_an_arm_that_fails_much_more_often_is_taken_out_by_itself(caller: Caller) -> None:
@@ -68,12 +77,3 @@ def test_an_arm_that_fails_much_more_often_is_taken_out_by_itself(caller: Caller
         told = experiment_report.as_json(experiment_report.of(reread(row)))
     assert told["arms"][1]["halted"] == "12 of 50 calls failed"
     assert told["sample_ratio_mismatch"] is False
-
-
-def test_a_promotion_without_a_policy_before_it_can_be_taken_back_too(caller: Caller) -> None:
-    row = run_experiment(caller, shadow_rate=0.0, judge_model="")
-    with tenant_scope(caller.tenant.pk):
-        saved = lab.promote(reread(row), "B", actor=audit.SYSTEM, now=timezone.now())
-        assert (saved.policy.name, saved.version.number) == ("default", 2)
-        back = policies.roll_back(caller.tenant, "default", 1, actor=audit.SYSTEM)
-    assert back.version.document == {"strategy": "balanced"}
