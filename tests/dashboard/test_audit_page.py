@@ -42,7 +42,7 @@ def tamper(world: World) -> int:
 
 
 def test_changes_stand_newest_first_with_who_made_them(owner: Client, world: World) -> None:
-    owner.post("/dashboard/settings/", {"name": "Acme Ltd"})
+    owner.post("/dashboard/settings/", {"name": "Acme Ltd", "time_zone": "UTC"})
 
     first = rows(owner)[0]
 
