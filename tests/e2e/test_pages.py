@@ -58,9 +58,8 @@ def test_pages_of_the_owner(width: int, scheme: str, open_window: OpenWindow) ->
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark")])
-def test_pages_of_the_operator(width: int, scheme: str, open_window: OpenWindow) -> None:
-    page = open_window(width, scheme)
+def test_pages_of_the_operator(open_window: OpenWindow) -> None:
+    page = open_window(360, "light")
     operate(page)
 
     found = {name: visit(page, path) for name, path in list(pages.of_the_operator(page))}
@@ -68,11 +67,8 @@ def test_pages_of_the_operator(width: int, scheme: str, open_window: OpenWindow)
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
-def test_a_tenants_pages_as_its_operator_sees_them(
-    width: int, scheme: str, open_window: OpenWindow
-) -> None:
-    page = open_window(width, scheme)
+def test_a_tenants_pages_as_its_operator_sees_them(open_window: OpenWindow) -> None:
+    page = open_window(360, "dark")
     operate(page)
     look(page)
 
