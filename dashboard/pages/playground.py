@@ -97,7 +97,11 @@ async def _events(caller: Caller, body: bytes) -> AsyncIterator[bytes]:
     if isinstance(answer, FailedAnswer):
         yield _event("failed", message=str(answer.error), call=f"call_{call}")
     elif isinstance(answer, StreamedAnswer):
-        yield _event("call", call=f"call_{call}", provider=told.provider, model=told.model)
+        try:
+            yield _event("call", call=f"call_{call}", provider=told.provider, model=told.model)
+        except GeneratorExit:  # the browser left before anything was poured
+            await answer.leave()
+            raise
         async for piece in _poured(answer):
             yield piece
 

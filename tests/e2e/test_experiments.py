@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.demo import Demo
 from tests.e2e.steps import sign_up
+from tests.e2e.test_pages import complaints
 
 ARMS = "A groq/llama-3.3-70b-versatile\nB cerebras/gpt-oss-120b"
 PAIRS = 4
@@ -55,6 +56,7 @@ def test_an_experiment_is_drawn_up_run_read_promoted_and_rolled_back(
     expect(pairs).to_contain_text(f"{PAIRS} won, 0 tied, 0 lost")
     expect(pairs).to_contain_text("no verdict yet")
     expect(page.get_by_text("B won").first).to_be_visible()
+    assert complaints(page) == []
 
     page.get_by_role("button", name="Promote arm B").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Policy default")
