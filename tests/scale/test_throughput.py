@@ -1,4 +1,4 @@
-"""How fast books are written and folded (FLO2_TEST_FULL=1): shipper, and roll-up of a busy hour."""
+"""How fast books are written and folded: the shipper, and the roll-up of a busy hour."""
 
 import time
 from pathlib import Path
