@@ -4,6 +4,7 @@ import faulthandler
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -15,6 +16,8 @@ from tests.servers.gateway import Gateway
 from tests.servers.sandbox import Sandbox
 
 faulthandler.enable()
+hypothesis.settings.register_profile("flo2", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("flo2")
 
 
 # They know no database, or start an installation with one of its own: one of CI's two runs is

@@ -106,7 +106,8 @@ def of_trouble(trouble: Trouble) -> Failure:
 def of_odd_success(body: bytes) -> Failure:
     """A 200 that is an error in disguise, or nothing that can be read."""
     error = failures.read_error(body)
-    status = int(error.code) if error.code.isdigit() and len(error.code) == 3 else 502
+    is_status = len(error.code) == 3 and error.code.isascii() and error.code.isdigit()
+    status = int(error.code) if is_status else 502
     if not (error.code or error.type):
         return Failure(FailureKind.SERVER, status=200, message="the body is not an answer")
     return failures.classify(status if status >= 400 else 502, (), body)
