@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.test.utils import setup_databases, teardown_databases
 
 from accounts.tenancy import SYSTEM
@@ -82,7 +83,8 @@ def _emptied(style: object, tables: list[str], **_: object) -> list[str]:
 def databases(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The test database, also where no test of the run asks for it itself."""
     creation: Any = connection.creation
-    if connection.settings_dict["NAME"] == creation._get_test_db_name():
+    name = str(connection.settings_dict["NAME"])
+    if name == creation._get_test_db_name() or name.startswith(TEST_DATABASE_PREFIX):
         yield
         return
     with django_db_blocker.unblock():
