@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet, UUIDField
+from django.db.models import F, Q, QuerySet, Subquery, UUIDField
 
 from accounts import ids
+from accounts.models import Tenant
 from billing import periods
 from billing.models import Call, SpendDelta, SpendHour
 
@@ -139,14 +140,17 @@ def _next_place(tenant: UUID, wanted: CallFilter, stopped_at: UUID) -> UUID | No
     """Before which id to go on: after the newest hour that has such calls, or None has."""
     by_status = _BY_STATUS.get(wanted.status, _OTHERS) if wanted.status else Q(calls__gt=0)
     latest = _made_at(stopped_at) + HOUR  # of its call's opening: ids are made before
-    hours = [
-        model.objects.for_tenant(tenant)
-        .filter(by_status, mode=wanted.mode, hour__lte=latest, **wanted.summed)
-        .order_by("-hour")
-        .values_list("hour", flat=True)[:1]
+    newest = [
+        Subquery(
+            model.objects.for_tenant(tenant)
+            .filter(by_status, mode=wanted.mode, hour__lte=latest, **wanted.summed)
+            .order_by("-hour")
+            .values("hour")[:1]
+        )
         for model in (SpendHour, SpendDelta)
     ]
-    found = [hour for rows in hours for hour in rows]
+    [hours] = Tenant.objects.filter(pk=tenant).values_list(*newest)  # both in one question
+    found = [hour for hour in hours if hour]
     if not found:
         return None
     return min(stopped_at, periods.id_after(max(found) + HOUR))

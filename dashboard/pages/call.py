@@ -15,6 +15,7 @@ from billing.cost_reports import differs
 from billing.models import Attempt, Call, Correction
 from billing.money import ZERO
 from billing.pricing import Price
+from billing.records import NamedCall
 from dashboard import charts, words
 from dashboard.charts import Span
 from dashboard.decorators import TenantRequest
@@ -61,14 +62,14 @@ class Tried:
 def call(request: TenantRequest, call: str) -> HttpResponse:
     row, attempts = _find(request, call)
     total = max([row.latency_ms, *(attempt.ended_ms for attempt in attempts)], default=0)
-    named = records.with_names(request.tenant.pk, [row])[0]
+    shown = records.as_json(row, attempts)
     corrected = corrections.of_calls(request.tenant.pk, [row.id])
     after = corrections.as_booked(row, attempts, corrected).settled if corrected else None
     context = {
         "corrected_cost": after.cost if after else None,
         "call": row,
         "feedback": feedback.of_call(request.tenant.pk, row.id),
-        "named": named,
+        "named": NamedCall(row, shown["project"] or "", shown["gateway_key_name"] or ""),
         "usage": books.usage_of(row),
         "overhead": f"{row.overhead_us / 1000:.1f} ms",
         "tried": [
@@ -76,7 +77,7 @@ def call(request: TenantRequest, call: str) -> HttpResponse:
         ],
         "ticks": [round(total * step / TICKS) for step in range(TICKS + 1)],
         "cost_status": words.COST_STATUSES.get(row.cost_status, ""),
-        "as_json": json.dumps(records.as_json(row, attempts), indent=2, ensure_ascii=False),
+        "as_json": json.dumps(shown, indent=2, ensure_ascii=False),
     }
     return render(request, "dashboard/call.html", context)
 
