@@ -92,11 +92,10 @@ def delete_content(request: TenantRequest) -> HttpResponse:
             messages.error(request, str(problem))
         else:
             told = (
-                f"{gone.collected_calls:,} collected calls, {gone.cached_answers:,} cached answers"
+                f"{gone.collected_calls:,} collected calls, {gone.cached_answers:,} cached answers,"
+                f" {gone.samples:,} samples of experiments, {gone.comments:,} comments"
             )
-            messages.success(
-                request, f"All content is deleted: {told}, {gone.samples:,} samples of experiments."
-            )
+            messages.success(request, f"All content is deleted: {told}.")
         return redirect("settings")
     return render(request, "dashboard/content_delete.html")
 
