@@ -24,7 +24,7 @@ from routing.health.known import Seen
 from routing.plan.candidates import Candidate
 from routing.plan.plan import MOST_ATTEMPTS
 from routing.providers import prices
-from routing.upstream import endpoints, send
+from routing.upstream import endpoints, refused, send
 from routing.upstream.connection import Limits
 from routing.upstream.failures import Failure, FailureKind
 
@@ -96,14 +96,18 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
                 raise CannotAsk(UNOPENED) from None
         try:
             written = dialects.write_request(story.chat, offer, self._conversation)
-        except InvalidRequest as refused:
-            raise CannotAsk(_untranslatable(refused)) from None
-        self.adapted = written.adapted
+        except InvalidRequest as problem:
+            raise CannotAsk(_untranslatable(problem)) from None
+        body, self.adapted = written.body, written.adapted
+        names = refused.memory.of(story.caller, offer.target)
+        if names and not story.options.require_parameters:
+            body, left_out = refused.without(body, names)
+            self.adapted += left_out
         return send.Request(
             provider=provider,
             endpoint=endpoint,
             path=written.path,
-            body=written.body,
+            body=body,
             headers=written.headers,
             secret=secret,
             stream=story.chat.stream,

@@ -17,6 +17,7 @@ from routing.health.breakers import COUNTED
 from routing.plan import worst_case
 from routing.plan.candidates import ALL_OPEN, Candidate
 from routing.plan.plan import MOST_ATTEMPTS, Plan
+from routing.upstream import refused
 from routing.upstream.failures import Blame, Failure, FailureKind
 
 REJECTED = Failure(FailureKind.AUTH, code="key_rejected", message="the key was rejected before")
@@ -112,6 +113,15 @@ class Chain(Generic[A]):
         if candidate.key:
             key_flags.note(self.story.caller.tenant_id, candidate.key, failure)
         self.left = _still_worth(self.left, candidate, failure)
+        if self._may_leave_out(candidate, failure):
+            self.left.insert(0, candidate)
+
+    def _may_leave_out(self, candidate: Candidate, failure: Failure) -> bool:
+        """Whether the same one is to be asked again without the parameter that it refused."""
+        story = self.story
+        if failure.kind is not FailureKind.PARAM or story.options.require_parameters:
+            return False
+        return refused.memory.learn(story.caller, candidate.target, failure)
 
     async def _cover(self, candidate: Candidate) -> None:
         """Reserve what an attempt may cost at most, beside those that run now.
@@ -169,7 +179,7 @@ async def _in_turn(chain: Chain[A], rng: random.Random) -> A:
         else:
             empty = None
         chain.fell(candidate, found)
-        role = "fallback"
+        role = "retry" if chain.left and chain.left[0] is candidate else "fallback"
         if story.seconds_left < 1:
             break
     if empty is not None:  # the others are not asked after all

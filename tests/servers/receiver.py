@@ -1,5 +1,6 @@
 """A receiver of webhooks on this machine: keeps what it was sent, and answers as it is told."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ class Receiver:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
+    def answer(self, body: bytes) -> tuple[int, Any]:
+        """The status, and what is sent with it as JSON, if anything."""
+        return self.status, None
+
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -38,11 +43,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.receiver.received.append(Received(self.path, headers, body))
-        self.send_response(self.receiver.status)
-        if self.receiver.status in {301, 302, 307}:
+        status, content = self.receiver.answer(body)
+        written = b"" if content is None else json.dumps(content).encode()
+        self.send_response(status)
+        if status in {301, 302, 307}:
             self.send_header("Location", f"{self.receiver.origin}/elsewhere")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(written)))
         self.end_headers()
+        self.wfile.write(written)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
         """Say nothing."""
