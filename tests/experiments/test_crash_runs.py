@@ -48,11 +48,18 @@ def installation(sandbox_server: Sandbox) -> Iterator[Installation]:
     running.stop()
 
 
-async def work(installation: Installation, injure: Injury, *, times: int = TIMES) -> set[int]:
-    """The calls, with so many injuries spread over them; the numbers that completed."""
+async def work(
+    installation: Installation, injure: Injury, *, times: int = TIMES, pauses: bool = False
+) -> set[int]:
+    """The calls, with so many injuries spread over them; the numbers that completed.
+
+    `pauses`: nobody is there until an injury is over, so nobody begins a call meanwhile.
+    """
     numbers = [next(_numbers) for _ in range(CALLS)]
     rng, left, done = random.Random(numbers[0]), iter(numbers), 0
     completed: set[int] = set()
+    open_to_calls = asyncio.Event()
+    open_to_calls.set()
 
     async def caller() -> None:
         nonlocal done
@@ -61,6 +68,7 @@ async def work(installation: Installation, injure: Injury, *, times: int = TIMES
             base_url=installation.url, headers=headers, timeout=20, trust_env=False
         ) as http:
             for number in left:
+                await open_to_calls.wait()
                 if await call(http, number, stream=number % 2 == 0):
                     completed.add(number)
                 else:
@@ -72,7 +80,10 @@ async def work(installation: Installation, injure: Injury, *, times: int = TIMES
             due = CALLS * turn // (times + 1)
             await wait_until(lambda due=due: done >= due)  # type: ignore[misc]
             await asyncio.sleep(rng.random() * 0.1)
+            if pauses:
+                open_to_calls.clear()
             await asyncio.to_thread(injure)
+            open_to_calls.set()
 
     await asyncio.gather(injurer(), *(caller() for _ in range(AT_ONCE)))
     return completed
@@ -82,6 +93,7 @@ def check(
     installation: Installation, sandbox: Sandbox, completed: set[int], *, at_least: int = CALLS // 2
 ) -> None:
     """What must hold after every run."""
+    print(f"{len(completed)} calls completed")
     assert len(completed) >= at_least
     wait_for(installation.is_ready, "the gateway is back", seconds=30)
     billed = {str(one["model"]) for one in sandbox.billed()}
@@ -115,7 +127,7 @@ def test_c2_all_processes_are_killed_at_once(installation: Installation, sandbox
         supervisor.wait()
         installation.start()
 
-    completed = asyncio.run(work(installation, injure))
+    completed = asyncio.run(work(installation, injure, pauses=True))
 
     check(installation, sandbox, completed)
 
