@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import task_postrun, task_prerun, worker_init
+from celery.signals import beat_embedded_init, task_postrun, task_prerun, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 
@@ -82,3 +82,9 @@ def _note_end(task: Any = None, state: str | None = None, retval: Any = None, **
 
     error = retval if state == "FAILURE" and isinstance(retval, BaseException) else None
     task_runs.ended(task.name, now=timezone.now(), error=error)
+
+
+@beat_embedded_init.connect  # type: ignore[untyped-decorator]
+def _stop_with_the_worker(**_: Any) -> None:
+    """The timetable runs in a fork of the worker, which would go on when that is killed."""
+    lifeline.end_with_parent()
