@@ -33,6 +33,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
         return self.lineage is None or self.lineage == lineage
 
 
+MOST_READS = 3  # in a row, while somebody changes something
 _ORDER = {"key": 0, "project": 1, "tenant": 2}  # who is named first when several are used up
 _known: dict[UUID, tuple[Terms, ...]] = {}
 
@@ -43,8 +44,20 @@ def cached(tenant: UUID) -> tuple[Terms, ...] | None:
 
 
 def load(tenant: UUID) -> tuple[Terms, ...]:
-    """Read the tenant's hard budgets. Raises DatabaseError."""
-    generation = changes.feed.generation
+    """Read the tenant's hard budgets, again where one may have changed meanwhile.
+
+    Raises DatabaseError.
+    """
+    for _ in range(MOST_READS):
+        generation = changes.feed.generation
+        found = _known[tenant] = _read(tenant)
+        if changes.feed.generation == generation:
+            return found
+    _known.pop(tenant, None)
+    return found
+
+
+def _read(tenant: UUID) -> tuple[Terms, ...]:
     try:
         with tenant_scope(tenant):
             rows = list(
@@ -53,11 +66,7 @@ def load(tenant: UUID) -> tuple[Terms, ...]:
             names = _key_names(tenant, [row.lineage for row in rows if row.lineage])
     finally:
         close_old_connections()
-    found = tuple(sorted((_terms(row, names) for row in rows), key=lambda t: _ORDER[t.scope]))
-    _known[tenant] = found
-    if changes.feed.generation != generation:  # it may have changed while we read
-        _known.pop(tenant, None)
-    return found
+    return tuple(sorted((_terms(row, names) for row in rows), key=lambda t: _ORDER[t.scope]))
 
 
 def _key_names(tenant: UUID, lineages: list[UUID]) -> dict[UUID, str]:

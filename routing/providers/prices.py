@@ -29,6 +29,7 @@ Model = tuple[str, str]  # provider, model
 _list_prices: dict[Model, Price | None] = {}
 _list_day: date | None = None
 _set_prices: dict[UUID | None, dict[Model, Price]] = {}
+_fresh: set[UUID | None] = set()  # whose were read since the last change; None is the operator
 
 
 @lru_cache(maxsize=1)
@@ -86,11 +87,14 @@ def on_day(provider: str, model: str, day: date) -> Price | None:
 
 
 def is_loaded(tenant: UUID) -> bool:
-    return tenant in _set_prices and None in _set_prices
+    return tenant in _fresh and None in _fresh
 
 
 def load(tenant: UUID) -> None:
-    """Read the prices that this tenant and the operator set. Raises DatabaseError."""
+    """Read the prices that this tenant and the operator set. Raises DatabaseError.
+
+    What was known serves until then: a call that is under way is not charged at another price.
+    """
     generation = changes.feed.generation
     try:
         with tenant_scope(tenant):
@@ -98,8 +102,8 @@ def load(tenant: UUID) -> None:
     finally:
         close_old_connections()
     _set_prices[tenant], _set_prices[None] = own, by_operator
-    if changes.feed.generation != generation:
-        _forget(tenant, None)
+    if changes.feed.generation == generation:  # else it may have changed while we read
+        _fresh.update((tenant, None))
 
 
 def read(tenant: UUID) -> tuple[dict[Model, Price], dict[Model, Price]]:
@@ -141,14 +145,15 @@ def _newest(rows: Iterable[SetPrice]) -> dict[Model, Price]:
 
 def forget_all() -> None:
     """Read the set prices anew before they are used again."""
+    _fresh.clear()
     _set_prices.clear()
 
 
 def _forget(tenant: UUID | None, _: UUID | None) -> None:
     if tenant is None:  # the operator's, or anybody's
-        _set_prices.clear()
+        _fresh.clear()
     else:
-        _set_prices.pop(tenant, None)
+        _fresh.discard(tenant)
 
 
 changes.listen(KIND, _forget)

@@ -1,11 +1,17 @@
 """What the operator and tenants add to the catalogue: who sees it, when, and in place of what."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 
 from accounts import changes
 from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
-from routing.providers import catalog_index, loader, overrides
+from billing import pricing
+from billing.models import PriceOverride
+from billing.pricing import Price, Rates
+from routing.providers import catalog_index, loader, overrides, prices
 from routing.providers.catalog_index import Catalog, Offer
 from routing.upstream import endpoints
 from tests.factories.accounts import TenantFactory
@@ -184,3 +190,22 @@ def test_reading_for_a_page_keeps_nothing_in_memory(tenant: Tenant) -> None:
 
     assert not overrides.is_loaded(tenant.pk)
     assert not overrides.catalog(tenant.pk).knows("acme/tuned")
+
+
+def test_a_change_in_the_middle_of_a_call_does_not_let_it_be_charged_at_list_price(
+    tenant: Tenant,
+) -> None:
+    """What was known serves until it was read again."""
+    model = ("groq", "llama-3.3-70b-versatile")
+    price = Price(source="tenant", rates=Rates(Decimal(7), Decimal(7)))
+    with tenant_scope(tenant.pk):
+        text = pricing.to_json(price).decode()
+        PriceOverride.objects.for_tenant(tenant).create(
+            tenant=tenant, provider=model[0], model=model[1], price=text, created_by="me"
+        )
+    prices.load(tenant.pk)
+
+    changes.announce(prices.KIND, tenant.pk, None)
+
+    assert not prices.is_loaded(tenant.pk)
+    assert prices.in_force(tenant.pk, *model, today=datetime.now(UTC).date()) == price
