@@ -110,8 +110,8 @@ def test_a_racer_with_a_fault_never_wins(caller: Caller, stream: bool) -> None:
         assert answer.headers["x-flo2-reason"] == "race_won", fault
         _, attempts = books.last(caller)
         ends = {one.provider: one.outcome for one in attempts}
-        late = outcome == "timeout"  # the other has won by then
-        assert ends == {"groq": "lost" if late else outcome, "cerebras": "answered"}, fault
+        assert ends["cerebras"] == "answered", fault
+        assert ends["groq"] in {outcome, "lost"}, fault  # the other may have won by then
 
 
 def other(provider: str) -> str:
