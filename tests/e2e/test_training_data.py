@@ -27,7 +27,7 @@ def test_the_export_shows_how_far_it_is(page: Page) -> None:
 
     check(started.value.path())
     assert started.value.suggested_filename.startswith("training-data-live-")
-    expect(page.get_by_role("status")).to_have_text(f"Exported: {COLLECTED} calls.")
+    expect(page.get_by_text(f"Exported: {COLLECTED} calls.")).to_be_visible()
 
 
 def test_without_scripts_the_same_link_downloads_it(browser: Browser, demo: Demo) -> None:
