@@ -23,9 +23,13 @@ def to_pico(amount: Decimal) -> int:
     if not amount.is_finite() or amount.copy_abs() > LARGEST:
         raise InexactMoney(str(amount))
     try:
-        return int(amount.quantize(PICO, context=_EXACT).scaleb(12))
+        scaled = amount.scaleb(12, _EXACT)
     except Inexact:
         raise InexactMoney(str(amount)) from None
+    pico = int(scaled)
+    if pico != scaled:
+        raise InexactMoney(str(amount))
+    return pico
 
 
 def from_pico(pico: int) -> Decimal:

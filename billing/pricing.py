@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from billing import money
 from billing.money import LARGEST, PICO, ZERO
 from billing.usage import BUCKETS, Usage
 
@@ -91,12 +92,49 @@ def cost_of(usage: Usage, price: Price) -> Decimal:
     Decimal('0.002')
     """
     rates = price.rates_for(usage.input_tokens)
+    whole = _in_pico(rates)
+    if whole is None:
+        return _finely(usage, rates)
+    each, cost = whole
+    for tokens, rate in zip(usage.counts(), each, strict=True):
+        if tokens:
+            cost += tokens * rate
+    if cost > _EXACT_PICO:
+        return _finely(usage, rates)
+    return money.from_pico(cost).normalize() if cost else ZERO
+
+
+def _finely(usage: Usage, rates: Rates) -> Decimal:
+    """Where a rate is finer than a pico-dollar per token, or the cost beyond any real one."""
     total = ZERO
     for tokens, rate in zip(usage.counts(), unit_rates(rates), strict=True):
         if tokens:
             total += tokens * rate
-    cost = (total / MILLION + rates.per_request).normalize()
+    cost = total / MILLION + rates.per_request
     return cost.quantize(PICO).normalize() if cost else ZERO
+
+
+Whole = tuple[tuple[int, ...], int]
+_EXACT_PICO = 10**27  # more would be rounded to the 28 digits of a Decimal
+_MOST_KNOWN = 1000
+_known: dict[int, tuple[Rates, Whole | None]] = {}  # by identity, with what it belongs to
+
+
+def _in_pico(rates: Rates) -> Whole | None:
+    """Pico-dollars per token of each bucket, and per request; None where they are not whole.
+
+    A price in force is asked for at each call, and is the same object as long as it is in force.
+    """
+    known = _known.get(id(rates))
+    if known is not None and known[0] is rates:
+        return known[1]
+    exact = [rate.scaleb(6) for rate in unit_rates(rates)] + [rates.per_request.scaleb(12)]
+    *each, fee = (int(rate) for rate in exact)
+    whole = (tuple(each), fee) if [*each, fee] == exact else None
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[id(rates)] = rates, whole
+    return whole
 
 
 def receipt(usage: Usage, rates: Rates) -> list[tuple[str, int, Decimal, Decimal]]:

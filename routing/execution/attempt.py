@@ -281,7 +281,7 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
             cost = pricing.cost_of(consumed.usage, price)
         except ArithmeticError:
             return None
-        if not _is_bookable(cost):
+        if cost > MOST_COST:
             return None
         status: CostStatus = "estimated" if consumed.source == "estimated" else "priced"
         return cost, status, pricing.applied(price, consumed.usage)

@@ -114,6 +114,22 @@ def test_writing_to_the_long_cache_falls_back_to_the_short_one_first() -> None:
     assert cost_of(usage, price(cache_write_5m="1.25")) == Decimal("1.25")
 
 
+@pytest.mark.parametrize(("tokens", "cost"), [(1, "0"), (3, "2E-12"), (2_000_000, "0.000001")])
+def test_a_rate_finer_than_a_pico_dollar_per_token_is_rounded_once_per_call(
+    tokens: int, cost: str
+) -> None:
+    half = Price(source="catalogue", rates=Rates(Decimal("0.0000005"), Decimal(0)))
+
+    assert cost_of(Usage(input_uncached=tokens), half) == Decimal(cost)
+
+
+def test_a_cost_beyond_the_digits_of_a_decimal_is_refused() -> None:
+    dear = Price(source="catalogue", rates=Rates(money.LARGEST, money.LARGEST))
+
+    with pytest.raises(ArithmeticError):
+        cost_of(Usage(input_uncached=2**53, output_visible=2**53), dear)
+
+
 def test_a_rate_of_zero_is_a_rate() -> None:
     usage = Usage(cache_read=1_000_000, reasoning=1_000_000, cache_write_1h=1_000_000)
 
