@@ -27,6 +27,15 @@ class Answering:
         self._is_chunked = False
         self.task: asyncio.Task[Any] | None = None  # cancelled when the client leaves
 
+    def take_body(self) -> bytes | None:
+        """The request's body if all of it has come; None while there is more to wait for."""
+        cycle = self._cycle
+        if cycle.more_body:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        cycle.flow.resume_reading()
+        return body
+
     async def whole(self, status: int, pairs: Pairs, body: bytes) -> None:
         """Status, headers (content-length among them) and body in one write."""
         cycle = self._cycle

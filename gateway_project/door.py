@@ -64,7 +64,9 @@ class LeanDoor:
         call, began = ids.encode(ids.fresh()), time.monotonic()
         try:
             limits.check_head(scope)
-            body = await limits.read_body(scope, receive, limits.API_BODY_BYTES)
+            body = answering.take_body()
+            if body is None:
+                body = await limits.read_body(scope, receive, limits.API_BODY_BYTES)
             request = LeanRequest(dict(scope), body, call=call, began=began)
             response = await self._answer(request)
         except GatewayError as error:

@@ -63,11 +63,12 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_is_open = False
     _head_timer: asyncio.TimerHandle | None = None
     _reader_timer: asyncio.TimerHandle | None = None
+    _idle_timer: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
     _answering: Answering | None = None
     _problem: GatewayError | None = None
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
             if self._head_is_open and self._head_timer is None:
@@ -75,6 +76,7 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
                 self._stop_head_timer()
+                self._stop_idle_timer()
                 self.handle_websocket_upgrade()
             else:
                 self._refuse(BadFraming("This upgrade is not supported."))
@@ -93,7 +95,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_fields += 1
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        name = name.lower()  # from here on as the base class does
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._head_is_open = False
@@ -107,6 +112,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        self._stop_idle_timer()
         self.resume_writing()
         super().connection_lost(exc)
         if self._answering is not None and self._answering.task is not None:
@@ -116,7 +122,27 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         following = self.pipeline[-1][0].scope if self.pipeline else None
         self._answering = following[ANSWERING] if following else None  # type: ignore[literal-required]
-        super().on_response_complete()
+        if following or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def _look_again(self, seconds: float) -> None:
+        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        """One timer of a connection, and not one for each request as in the base class."""
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._head_is_open or not self.cycle.response_complete:
+            self._look_again(self.timeout_keep_alive)
+        elif left > 0:
+            self._look_again(left)
+        else:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -142,6 +168,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._head_timer:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_idle_timer(self) -> None:
+        if self._idle_timer:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer in JSON and close: there is no request that a door could answer."""

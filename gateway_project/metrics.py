@@ -9,7 +9,6 @@ import bisect
 import hmac
 import logging
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -113,20 +112,18 @@ class Process:
 
 def _count(sums: Sums, one: Booked) -> None:
     mode = one.opened.mode
-    tokens: Counter[tuple[str, str]] = Counter()
     for attempt in one.attempts:
         provider = attempt.provider
         sums.add("flo2_attempts", (mode, provider, attempt.role, attempt.outcome))
-        tokens[provider, "input"] += attempt.usage.input_tokens
-        tokens[provider, "output"] += attempt.usage.output_tokens
+        if count := attempt.usage.input_tokens:
+            sums.add("flo2_tokens", (mode, provider, "input"), count)
+        if count := attempt.usage.output_tokens:
+            sums.add("flo2_tokens", (mode, provider, "output"), count)
         if attempt.cost:
             sums.add("flo2_cost_usd", (mode, provider), float(attempt.cost))
         if attempt.first_token_ms is not None:
             seconds = (attempt.first_token_ms - attempt.started_ms) / 1000
             sums.observe("flo2_first_token_seconds", (mode, provider), max(0.0, seconds))
-    for (provider, direction), count in tokens.items():
-        if count:
-            sums.add("flo2_tokens", (mode, provider, direction), count)
     settled, opened = one.settled, one.opened
     if settled:
         kind = (mode, opened.purpose, opened.endpoint, settled.status, settled.cache)
