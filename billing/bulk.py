@@ -77,22 +77,19 @@ def _execute(statement: str) -> int:
 
 def _execute_many(statement: str, rows: Sequence[Row]) -> int:
     with connection.cursor() as cursor:
-        cursor.executemany(statement, [tuple(map(_for_sqlite, row)) for row in rows])
+        cursor.executemany(statement, [_for_sqlite(row) for row in rows])
         return int(cursor.rowcount)
 
 
-def _uuid(value: UUID) -> str:
-    return value.hex
+# SQLite has no type for these; this is how Django keeps them there. Times are in UTC.
+_CONVERTERS: dict[type, Callable[[Any], Any]] = {
+    UUID: lambda value: f"{value.int:032x}",
+    datetime: lambda value: value.isoformat(" ").removesuffix("+00:00"),
+}
 
 
-def _datetime(value: datetime) -> str:
-    return str(value.replace(tzinfo=None))
-
-
-# SQLite has no type for these; this is how Django keeps them there.
-_CONVERTERS: dict[type, Callable[[Any], Any]] = {UUID: _uuid, datetime: _datetime}
-
-
-def _for_sqlite(value: Any) -> Any:
-    convert = _CONVERTERS.get(type(value))
-    return convert(value) if convert else value
+def _for_sqlite(row: Row) -> list[Any]:
+    converter = _CONVERTERS.get
+    return [
+        value if (convert := converter(type(value))) is None else convert(value) for value in row
+    ]

@@ -6,7 +6,7 @@ counts under its own. So the sums over any grouping agree with the books.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from billing.models.spend import DIMENSIONS, SUMS
 from billing.rows import NO_ID, Row, clean, instant
 
 DELTA_COLUMNS = ("tenant_id", "hour", *DIMENSIONS, *SUMS)
+HOUR_MS = 3_600_000
 _INDEX = {name: place for place, name in enumerate(SUMS)}
 
 
@@ -96,5 +97,4 @@ def _add_call(sums: list[int], call: Booked, settled: CallSettled) -> None:
 
 
 def _hour(milliseconds: int) -> datetime:
-    at = instant(milliseconds)
-    return at - timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
+    return instant(milliseconds - milliseconds % HOUR_MS)

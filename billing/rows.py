@@ -87,7 +87,7 @@ def call_row(call_id: UUID, facts: CallFacts) -> Row:
         opened.stream,
         opened.project,
         opened.key,
-        msgspec.json.encode(list(dict.fromkeys(clean(tag, 200) for tag in opened.tags))).decode(),
+        _tags(opened.tags) if opened.tags else "[]",
         clean(opened.session, 256),
         opened.input_estimate,
         _pico(opened.expected_cost),
@@ -96,6 +96,10 @@ def call_row(call_id: UUID, facts: CallFacts) -> Row:
         opened.task,
         *(settled_row(facts) if facts.settled else (*first_target(opened), *_NOT_SETTLED)),
     )
+
+
+def _tags(tags: Iterable[str]) -> str:
+    return msgspec.json.encode(list(dict.fromkeys(clean(tag, 200) for tag in tags))).decode()
 
 
 def first_target(opened: CallOpened) -> tuple[str, str]:

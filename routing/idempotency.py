@@ -59,7 +59,11 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 async def answer(asked: Asked) -> tuple[Answer, str]:
     """The answer, and the id of the call that it is of. Raises IdempotencyConflict, Unavailable."""
-    name = next((value for header, value in asked.headers if header == HEADER), b"")
+    name = b""
+    for header, value in asked.headers:
+        if header == HEADER:
+            name = value
+            break
     if not name:
         return await gateway.chat(asked), asked.call
     if len(name) > LONGEST or not name.isascii() or not name.decode("ascii").isprintable():

@@ -1,7 +1,7 @@
 """Everything before the first byte goes to a provider: options, keys, plan, open books."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from random import Random
 from uuid import UUID
 
@@ -118,7 +118,7 @@ async def _open(
         wishes = msgspec.structs.replace(wishes, adapted=(*wishes.adapted, *fitted.adapted))
         opening = _fact(asked, wishes, opening.project, plan)
     conversation = None
-    if dialects.must_translate(chat, [candidate.offer for candidate in plan.candidates]):
+    if dialects.must_translate(chat, (candidate.offer for candidate in plan.candidates)):
         conversation = dialects.CALLERS[chat.dialect].converse(chat)  # or refuse it before it opens
     timeouts = _timeouts(plan)
     total_s = min(timeouts.total_s, wishes.timeout_s or timeouts.total_s)
@@ -197,7 +197,9 @@ async def planned(
     if errand and errand.assigned is None:  # a judge is under nobody's policy
         its, plan = await _drafted(caller, chat, wishes, None, rng)
         return its, experiments.alone(plan)
-    known = await _policies(caller)
+    known = policies.cached(caller.tenant_id)
+    if known is None:
+        known = await _policies(caller)
     policy = policies.applying(known, caller, wishes, chat.model)
     if errand:
         assigned = errand.assigned
@@ -243,9 +245,6 @@ async def _drafted(
 
 
 async def _policies(caller: Caller) -> dict[str, PolicyInForce]:
-    known = policies.cached(caller.tenant_id)
-    if known is not None:
-        return known
     try:
         return await sync_to_async(policies.load, thread_sensitive=False)(caller.tenant_id)
     except DatabaseError:
@@ -281,15 +280,15 @@ async def _collects(asked: Asked, opening: CallOpened) -> Filter | None:
     return wanted if fits else None
 
 
-async def price_function(caller: Caller) -> Prices:
-    """Today's prices for a caller's tenant, read now if they are not in memory."""
+async def price_function(caller: Caller, today: date) -> Prices:
+    """A day's prices for a caller's tenant, read now if they are not in memory."""
     tenant = caller.tenant_id
     if not prices.is_loaded(tenant):
         try:
             await sync_to_async(prices.load, thread_sensitive=False)(tenant)
         except DatabaseError:
             raise Unavailable("The gateway cannot read your prices at the moment.") from None
-    return Prices(tenant, datetime.now(UTC).date())
+    return Prices(tenant, today)
 
 
 async def catalog_of(caller: Caller) -> Catalog:
@@ -304,13 +303,14 @@ async def catalog_of(caller: Caller) -> Catalog:
 
 
 async def _circumstances(caller: Caller, chat: ChatRequest, wishes: Options) -> Circumstances:
+    now = datetime.now(UTC)
     return Circumstances(
         chat=chat,
         caller=caller,
         options=wishes,
         ring=await _ring(caller),
-        price_of=await price_function(caller),
-        now=datetime.now(UTC),
+        price_of=await price_function(caller, now.date()),
+        now=now,
         health=current().health.of(caller.mode, caller.tenant_id),
     )
 

@@ -1,6 +1,7 @@
 """`GET /v1/models`: what this key can call now."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -45,7 +46,7 @@ class Models(GatewayView):
         tags=["gateway"],
     )
     async def get(self, request: LeanRequest, caller: Caller) -> RawResponse:
-        prices = await price_function(caller)
+        prices = await price_function(caller, _today())
         catalog = await catalog_of(caller)
         names = [name for name in naming.AUTO_STRATEGIES if caller.may_use(name)]
         listed = [_auto(name, catalog) for name in names]
@@ -70,7 +71,7 @@ class Model(GatewayView):
         offers = [offer for offer in wanted.offers if offer.target in mine]
         if not offers:
             raise ModelNotFound(model=name, hint="GET /v1/models lists what this key can call.")
-        shown = _shown(offers[0], await price_function(caller))
+        shown = _shown(offers[0], await price_function(caller, _today()))
         shown["providers"] = [offer.provider.slug for offer in offers]
         return _one({**shown, "id": name}, request)
 
@@ -175,3 +176,7 @@ def _pricing(price: Price | None) -> dict[str, Any] | None:
 
 def _per_token(rate: Decimal | None) -> str | None:
     return None if rate is None else money.plain(rate.scaleb(-6))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -305,9 +305,11 @@ class Speeds:
         self.forget_arms(place)
 
     def forget_arms(self, place: Place) -> None:
-        target = "/".join(place)
+        target = ""
         for arms in self._arms:
-            arms.pop(target, None)
+            if arms:
+                target = target or "/".join(place)
+                arms.pop(target, None)
 
 
 def _draws(

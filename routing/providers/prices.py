@@ -4,12 +4,12 @@ Looked up once per tenant, provider and model, and kept until a price changes or
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -48,8 +48,7 @@ def in_force(tenant: UUID, provider: str, model: str, *, today: date) -> Price |
     return listed(provider, model, today=today)
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(msgspec.Struct, frozen=True, gc=False):
     """The prices of a tenant on a day, as a function of provider and model."""
 
     tenant: UUID

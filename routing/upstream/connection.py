@@ -105,10 +105,10 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self.was_used = False
         self.idle_since = 0.0
+        self._parser = httptools.HttpResponseParser(self)  # of one answer after the other
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._chunks: deque[bytes] = deque()
         self._trouble: Trouble | None = None
         self._sink: Sink | None = None

@@ -16,9 +16,6 @@ from routing.wire.failed import NotAnAnswer
 
 DIALECT = "openai"
 
-_IN_PROMPT = ("cache_write_tokens", "audio_tokens")
-_IN_COMPLETION = ("reasoning_tokens", "audio_tokens")
-
 _TIERS = frozenset(
     b'"%b"' % tier for tier in (b"auto", b"default", b"flex", b"scale", b"priority", b"fast")
 ) | {b"null"}
@@ -144,18 +141,20 @@ def usage_of(reported: dict[str, Any] | None) -> Usage | None:
     after = reported.get("completion_tokens_details") or {}
     if type(before) is not dict or type(after) is not dict:
         return None
-    figures = [
+    figures = (
         reported.get("prompt_tokens"),
         reported.get("completion_tokens", 0),
         reported.get("total_tokens", 0),
         before.get("cached_tokens") or reported.get("num_cached_tokens") or 0,
-        *(before.get(name) or 0 for name in _IN_PROMPT),
-        *(after.get(name) or 0 for name in _IN_COMPLETION),
-    ]
-    if not all(is_count(figure) for figure in figures):
+        before.get("cache_write_tokens") or 0,
+        before.get("audio_tokens") or 0,
+        after.get("reasoning_tokens") or 0,
+        after.get("audio_tokens") or 0,
+    )
+    if not all(map(is_count, figures)):
         return None
     prompt, completion, total, cached, written, audio_in, reasoning, audio_out = cast(
-        "list[int]", figures
+        "tuple[int, ...]", figures
     )
     if cached > prompt:  # seen at xAI: cached tokens beside the prompt instead of inside it
         prompt += cached

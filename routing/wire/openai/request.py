@@ -4,6 +4,7 @@ Read here is only what the gateway itself needs; everything else stays in the bo
 is the provider's to judge.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,7 @@ GATEWAY_FIELDS = ("models", "provider", "session_id", "fallbacks", "preset")
 _encode = msgspec.json.Encoder().encode
 _NO_NEEDS: frozenset[str] = frozenset()
 _PART_NEEDS = {"image_url": "image", "input_audio": "audio", "file": "pdf"}
+_PARTS = re.compile("|".join(f'"{kind}"' for kind in _PART_NEEDS).encode())
 
 
 def read(raw: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> ChatRequest:
@@ -100,7 +102,7 @@ def _needs(body: Body, messages: list[Any], raw: bytes) -> frozenset[str]:
         needs.add("logprobs")
     if (_typed(body, "n", int) or 1) > 1:
         needs.add("n")
-    if any(f'"{kind}"'.encode() in raw for kind in _PART_NEEDS):
+    if _PARTS.search(raw):
         needs |= _needs_of_parts(messages)
     return frozenset(needs) if needs else _NO_NEEDS
 
