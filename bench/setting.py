@@ -138,6 +138,10 @@ class Answered:
 
     def __init__(self) -> None:
         self.status, self.written = 0, bytearray()
+        self.asked = b""  # the request's body, which has come
+
+    def take_body(self) -> bytes:
+        return self.asked
 
     async def whole(self, status: int, pairs: object, body: bytes) -> None:
         self.status = status
@@ -192,6 +196,7 @@ async def call(app: App, request_scope: dict[str, Any], body: bytes) -> Answered
 
     async def send(message: Message) -> None: ...
 
-    await app(request_scope, receive, send)
     answered: Answered = request_scope["flo2.answering"]
+    answered.asked = body
+    await app(request_scope, receive, send)
     return answered
