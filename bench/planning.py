@@ -10,6 +10,7 @@ from uuid import UUID
 
 ROUNDS, CALLS = 9, 300
 SIZES = (10, 100)
+MOST_US = (20.0, 60.0)
 NAMES = ("auto", "auto:cheapest", "auto:fastest")
 Makes = dict[str, Callable[[int], Callable[[], object]]]
 PROMPT = "What is the capital of France, and how did it become so?"
@@ -34,9 +35,15 @@ def report() -> None:
         "score": scoring,
     }
     plans: Makes = {f"plan of {name}": partial(planning, name) for name in NAMES}
-    for name, make in {**parts, **plans}.items():
-        figures = [measure(make(size)) for size in SIZES]
+    rows = {
+        name: [measure(make(size)) for size in SIZES] for name, make in {**parts, **plans}.items()
+    }
+    # The limits are a plan's own, "plus the score once".
+    its = zip(rows["plan of auto"], rows["score"], strict=True)
+    rows["… less the score"] = [plan - score for plan, score in its]
+    for name, figures in rows.items():
         print(f"{name:24s}" + "".join(f"{figure:22.1f}" for figure in figures))
+    print(f"{'allowed':24s}" + "".join(f"{figure:22.1f}" for figure in MOST_US))
 
 
 def planning(name: str, count: int) -> Callable[[], object]:

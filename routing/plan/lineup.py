@@ -33,16 +33,16 @@ class Lineup(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def chosen(self, places: Sequence[int]) -> list[Candidate]:
         """The candidates at these places, with what they cost in this call."""
+        candidates, costs, doubtful = self.candidates, self.costs, self.doubtful
         return [
             Candidate(
-                one.offer,
+                (one := candidates[place]).offer,
                 one.key,
                 one.price,
-                None if self.costs[place] == UNKNOWN else self.costs[place],
-                place in self.doubtful,
+                None if (cost := costs[place]) == UNKNOWN else cost,
+                place in doubtful,
             )
             for place in places
-            for one in (self.candidates[place],)
         ]
 
     def only(self, places: Sequence[int]) -> "Lineup":

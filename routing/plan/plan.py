@@ -93,9 +93,9 @@ def draft(
         _check_lock(policy, wanted, options)
     strategy = wanted.strategy or SORTS[options.sort] or terms.strategy or DEFAULT_STRATEGY
     situation = Situation(its, catalog, terms)
-    ranking = _ranking(situation, strategy, known)
-    first = situation.first(wanted)
     most = _most_looked_at(its, terms, known)
+    ranking = _ranking(situation, strategy, known, most)
+    first = situation.first(wanted)
     chosen, excluded = _ranked(first, situation, ranking, strategy, most)
     reason = _reason(wanted, strategy, ranking, chosen)
     if terms.sticky and known.placed and chosen:
@@ -163,7 +163,7 @@ def _order_of(strategy: str, ranking: Ranking) -> str:
     return "priority" if ranking.places else "fastest"
 
 
-def _ranking(situation: Situation, strategy: str, known: Known) -> Ranking:
+def _ranking(situation: Situation, strategy: str, known: Known, most: int | None) -> Ranking:
     its, terms = situation.its, situation.terms
     is_listed = strategy in LISTED or strategy == "race"
     return Ranking(
@@ -171,6 +171,7 @@ def _ranking(situation: Situation, strategy: str, known: Known) -> Ranking:
         rng=known.rng,
         speeds=its.health,
         scorer=known.scorer,
+        most=most,
         session=affinity.session_of(its.options.session, its.chat.body) if terms.sticky else "",
         quality=terms.quality,
         good_enough=terms.good_enough,

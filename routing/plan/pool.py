@@ -195,6 +195,8 @@ def ordered(ranked: list[Candidate], options: Options) -> list[Candidate]:
 
 def once(candidates: list[Candidate]) -> list[Candidate]:
     """Each target and key once, at its first place."""
+    if len({candidate.offer.target for candidate in candidates}) == len(candidates):
+        return candidates
     seen: dict[tuple[tuple[str, str], object], Candidate] = {}
     for candidate in candidates:
         key = candidate.key.key_id if candidate.key else None
@@ -204,6 +206,8 @@ def once(candidates: list[Candidate]) -> list[Candidate]:
 
 def once_excluded(excluded: list[Excluded], candidates: list[Candidate]) -> list[Excluded]:
     """Each target once, and none that is a candidate by another of its names."""
+    if not excluded:
+        return excluded
     seen = {candidate.offer.place for candidate in candidates}
     kept = []
     for out in excluded:

@@ -101,8 +101,9 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Places of offers that this call, or their health, may have something against."""
         chat, options = its.chat, its.options
         found = set(self.rejected)
-        for place in self.at.keys() & its.health.unwell():
-            found.update(self.at[place])
+        if not its.health.is_calm:
+            for place in self.at.keys() & its.health.unwell():
+                found.update(self.at[place])
         wanted = DOUBTFUL_SHARE * chat.input_tokens + (chat.max_tokens or 1)
         if wanted > self.least_context:
             found.update(i for i, one in enumerate(self.offers) if wanted > _context(one))
@@ -110,7 +111,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             for i, (start, stop) in enumerate(self.spans):
                 if start < stop and price_hit(self.candidates[start].price, self.offers[i], its):
                     found.add(i)
-        return sorted(found - self.excluded.keys())
+        return sorted(found - self.excluded.keys()) if found else []
 
 
 def lined_up(

@@ -82,6 +82,7 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     rng: random.Random | None = None
     speeds: Speeds = NOTHING_KNOWN
     scorer: Scorer = NOTHING_KNOWN
+    most: int | None = None  # so many first ones are looked at, if not all
     session: str = ""  # the id that a choice sticks to, if any
     quality: float = 5.0  # the dial, 0 (cheapest that works) to 10 (best whatever it costs)
     good_enough: float | None = None  # win-or-tie rate from which the cheapest is taken

@@ -5,7 +5,6 @@ or the prompt is hard. No I/O and no library: tens of microseconds for a prompt 
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from routing.chat import ChatRequest
 from routing.plan.candidates import Candidate
@@ -42,9 +41,9 @@ class Scorer:
         largest = best - min(distinct)
         if not largest:
             return known
-        wider = self._known.factor(task, lambda: seen.window, self._difficulty)
+        wider = self._known.factor(task, seen.window, self._difficulty)
         if self._known.words:
-            wider += words.shift(self._known.words, features.hashed(seen.window)) / largest
+            wider += words.shift(self._known.words, features.hashed(seen.window())) / largest
         spread = {one: max(0.0, min(1.0, best - (best - one) * wider)) for one in distinct}
         return list(map(spread.__getitem__, known))
 
@@ -89,15 +88,17 @@ class Scorer:
 class _Seen:
     """A prompt, looked at no closer than needed."""
 
+    __slots__ = ("_its", "_window", "task")
+
     def __init__(self, its: Prompt) -> None:
         self._its = its
+        self._window: Window | None = None
+        if its.uses_tools:
+            self.task = features.AGENT
+        else:
+            self.task = features.EXTRACT if its.wants_json else features.task_of(self.window())
 
-    @cached_property
     def window(self) -> Window:
-        return features.window(self._its.text)
-
-    @cached_property
-    def task(self) -> str:
-        if self._its.uses_tools:
-            return features.AGENT
-        return features.EXTRACT if self._its.wants_json else features.task_of(self.window)
+        if self._window is None:
+            self._window = features.window(self._its.text)
+        return self._window

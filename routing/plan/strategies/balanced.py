@@ -7,7 +7,10 @@ Chance plays no part: an explanation and a call choose the same.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from routing.plan.candidates import Candidate
 from routing.plan.lineup import UNKNOWN, Lineup
@@ -21,6 +24,9 @@ TIME_WORTH = 0.05  # quality that a long wait costs at most
 PATIENCE_S = 5.0  # added to the least time: that much longer is a long wait
 
 
+_Point = tuple[float, float, float, int]  # quality, seconds, cost, place
+
+
 class Assessed(NamedTuple):
     """A candidate and what speaks for it, beside the others of its pool."""
 
@@ -32,11 +38,20 @@ class Assessed(NamedTuple):
     may_lead: bool  # nor by one at least as good and as cheap
 
 
-class Weighed(NamedTuple):
-    """A pool of candidates, as figures in their order, and the places in which they are tried."""
+class Figures(NamedTuple):
+    """A pool of candidates as figures, in their order; and those that nobody dominates."""
 
+    candidates: Sequence[Candidate]
+    costs: list[float]
     qualities: list[float]
     seconds: list[float]
+    front: list[_Point]  # the cheapest first
+    has_unknown: bool  # a candidate without a price
+
+
+class Weighed(NamedTuple):
+    """What speaks for each of a pool, and the places in which they are tried."""
+
     utilities: list[float]
     undominated: set[int]
     leading: set[int]  # of the undominated, who may be first
@@ -51,19 +66,31 @@ def order(lineup: Lineup, ranking: Ranking) -> list[int]:
     """By utility; dominated ones after the others; what has no price last."""
     if len(lineup.costs) < 2:
         return list(range(len(lineup.costs)))
-    return _weighed(lineup, ranking).order
+    its = _figures(lineup, ranking)
+    is_plain = not (lineup.has_rivals or lineup.doubtful or its.has_unknown)
+    if ranking.most is None or len(its.front) < ranking.most or not is_plain:
+        return _weighed(its, ranking.quality).order
+    # Nobody else is looked at.
+    places = [one[3] for one in its.front]
+    return [places[i] for i in _weighed(_of_front(its), ranking.quality).order]
+
+
+def order_all(lineup: Lineup, ranking: Ranking) -> list[int]:
+    """The same, however few are looked at."""
+    return order(lineup, msgspec.structs.replace(ranking, most=None))
 
 
 def assess(candidates: Sequence[Candidate], ranking: Ranking) -> list[Assessed]:
     """The candidates in the order of `rank`, with what speaks for each."""
     if not candidates:
         return []
-    its = _weighed(Lineup.of(candidates), ranking)
+    figures = _figures(Lineup.of(candidates), ranking)
+    its = _weighed(figures, ranking.quality)
     return [
         Assessed(
             candidate=candidates[i],
-            quality=its.qualities[i],
-            seconds=its.seconds[i],
+            quality=figures.qualities[i],
+            seconds=figures.seconds[i],
             utility=its.utilities[i],
             is_dominated=i not in its.undominated,
             may_lead=i in its.leading,
@@ -72,15 +99,34 @@ def assess(candidates: Sequence[Candidate], ranking: Ranking) -> list[Assessed]:
     ]
 
 
-def _weighed(lineup: Lineup, ranking: Ranking) -> Weighed:
+def _figures(lineup: Lineup, ranking: Ranking) -> Figures:
     candidates, costs = lineup.candidates, lineup.costs
     qualities = ranking.scorer.qualities(candidates, ranking.chat)
     seconds = ranking.speeds.each(candidates, ranking.chat, None)
-    undominated, leading = _front(costs, qualities, seconds)
+    places = sorted(range(len(costs)), key=costs.__getitem__)
+    front = _front(places, costs, qualities, seconds)
+    return Figures(candidates, costs, qualities, seconds, front, costs[places[-1]] == UNKNOWN)
+
+
+def _of_front(its: Figures) -> Figures:
+    """The same without those that are dominated."""
+    return Figures(
+        [its.candidates[place] for *_, place in its.front],
+        [cost for _, _, cost, _ in its.front],
+        [quality for quality, *_ in its.front],
+        [took for _, took, _, _ in its.front],
+        [(quality, took, cost, i) for i, (quality, took, cost, _) in enumerate(its.front)],
+        its.has_unknown,
+    )
+
+
+def _weighed(its: Figures, dial: float) -> Weighed:
+    candidates, costs, qualities, seconds, front, has_unknown = its
+    undominated, leading = {one[3] for one in front}, _leading(front)
     # Who has no price counts only where nobody has one.
-    pool = [i for i in undominated if costs[i] < UNKNOWN] or undominated
-    soonest, dearest = min([seconds[i] for i in pool]), max([costs[i] for i in pool])
-    price = price_of_quality(ranking.quality)
+    pool = [one for one in front if one[2] < UNKNOWN] or front if has_unknown else front
+    soonest, dearest = min([one[1] for one in pool]), pool[-1][2]
+    price = price_of_quality(dial)
     parts = dearest if 0 < dearest < UNKNOWN else 1.0
     if price == math.inf:  # only cost counts; what is worth more comes first among equals
         utilities = [-cost / parts for cost in costs]
@@ -90,16 +136,24 @@ def _weighed(lineup: Lineup, ranking: Ranking) -> Weighed:
         utilities = worths = _utilities(
             costs, qualities, seconds, soonest=soonest, each_usd=price / parts
         )
-    # Equal ones by cost, then by worth and name; the dominated keep the order they came in.
-    first = [(-utilities[i], costs[i], -worths[i], candidates[i].target) for i in undominated]
-    order = [i for _, i in sorted(zip(first, undominated, strict=True))]
+        if has_unknown:
+            utilities = worths = [
+                -math.inf if cost == UNKNOWN else utility
+                for cost, utility in zip(costs, utilities, strict=True)
+            ]
     ranked = sorted(range(len(costs)), key=utilities.__getitem__, reverse=True)
+    order = [i for i in ranked if i in undominated]
+    if len({utilities[i] for i in order}) < len(order):
+        # Equal ones by cost, then by worth and name; the dominated keep the order they came in.
+        order.sort(key=lambda i: (-utilities[i], costs[i], -worths[i], candidates[i].target))
     order += [i for i in ranked if i not in undominated]
-    if UNKNOWN in costs:
+    if has_unknown:
         order.sort(key=lambda i: costs[i] == UNKNOWN)
-    leader = next(i for i in order if i in leading)
-    order.remove(leader)
-    return Weighed(qualities, seconds, utilities, undominated, leading, [leader, *order])
+    if order[0] not in leading:
+        leader = next(i for i in order if i in leading)
+        order.remove(leader)
+        order.insert(0, leader)
+    return Weighed(utilities, undominated, leading, order)
 
 
 def _utilities(
@@ -115,9 +169,7 @@ def _utilities(
     latest = soonest + patience
     each_second = TIME_WORTH / patience
     return [
-        -math.inf
-        if cost == UNKNOWN
-        else quality
+        quality
         - each_usd * cost
         - (
             0.0
@@ -140,6 +192,7 @@ def lead(ranked: Sequence[Candidate], own: Candidate, ranking: Ranking) -> float
     return first.utility - its.utility if its.may_lead else math.inf
 
 
+@lru_cache(maxsize=256)
 def price_of_quality(dial: float) -> float:
     """Quality points (1 is all) that the dearest candidate's full price must buy; infinite at 0."""
     if dial < LEAST_DIAL:
@@ -148,35 +201,45 @@ def price_of_quality(dial: float) -> float:
 
 
 def _front(
-    costs: list[float], qualities: list[float], seconds: list[float]
-) -> tuple[set[int], set[int]]:
-    """Who is not dominated in cost, quality and time; and of those who is not in the first two."""
-    front: list[tuple[float, float, float, int]] = []  # the dearest, who are often best, first
-    for place in sorted(range(len(costs)), key=costs.__getitem__):
-        quality, took = qualities[place], seconds[place]
+    places: list[int], costs: list[float], qualities: list[float], seconds: list[float]
+) -> list[_Point]:
+    """Who is not dominated in cost, quality and time: the cheapest first, the better of equals.
+
+    `places` are in the order of costs.
+    """
+    front: list[_Point] = []  # the dearest, who are often best, first
+    best, its_time, dearest, has_equals = -math.inf, math.inf, -math.inf, False  # of the dearest
+    for place in places:
+        quality, took, cost = qualities[place], seconds[place], costs[place]
+        if quality < best and its_time <= took:  # most are dominated by the first one they meet
+            continue
         for known, its, least, _ in front:  # no dearer than this one
-            if (
-                known >= quality
-                and its <= took
-                and (known > quality or its < took or least < costs[place])
-            ):
+            if known >= quality and its <= took and (known > quality or its < took or least < cost):
                 break
         else:
-            cost = costs[place]
-            kept = [  # without as dear ones that came before, if this one dominates them
-                one
-                for one in front
-                if one[2] < cost or quality < one[0] or took > one[1] or one[:2] == (quality, took)
-            ]
-            front = [(quality, took, cost, place), *kept]
-    return {place for *_, place in front}, _leading(front)
+            if cost == dearest:  # without those that came before, if this one dominates them
+                has_equals = True
+                front = [
+                    one
+                    for one in front
+                    if one[2] < cost
+                    or quality < one[0]
+                    or took > one[1]
+                    or one[:2] == (quality, took)
+                ]
+            front.insert(0, (quality, took, cost, place))
+            best, its_time, dearest = quality, took, cost
+    front.reverse()
+    if has_equals:
+        front.sort(key=lambda one: (one[2], -one[0]))
+    return front
 
 
-def _leading(front: list[tuple[float, float, float, int]]) -> set[int]:
-    """Of the undominated, from the cheapest on, who is not dominated in cost and quality."""
+def _leading(front: list[_Point]) -> set[int]:
+    """Of the undominated, the cheapest first, who is not dominated in cost and quality."""
     best, cost_of_best = -math.inf, math.inf
     leading = set()
-    for quality, _, cost, place in sorted(front, key=lambda one: (one[2], -one[0])):
+    for quality, _, cost, place in front:
         if quality > best:
             best, cost_of_best = quality, cost
         if quality == best and cost == cost_of_best:

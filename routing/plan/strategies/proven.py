@@ -15,7 +15,7 @@ from routing.plan.strategies import balanced
 
 def order(lineup: Lineup, ranking: Ranking) -> list[int]:
     """What has no price is not the cheapest, however good."""
-    ranked = balanced.order(lineup, ranking)
+    ranked = balanced.order_all(lineup, ranking)
     costs = lineup.costs
     proven = [i for i in enough(lineup.candidates, ranking) if costs[i] < UNKNOWN]
     if not proven:
