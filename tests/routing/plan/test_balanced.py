@@ -5,12 +5,14 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.chat import ChatRequest
 from routing.plan.candidates import Candidate
+from routing.plan.lineup import Lineup
 from routing.plan.ranking import NothingKnown, Ranking
 from routing.plan.strategies import balanced
 from routing.providers import loader
@@ -103,6 +105,24 @@ def test_the_first_is_never_dominated(known: list[Known], dial: float) -> None:
 def test_dominated_ones_stand_behind_all_others(known: list[Known], dial: float) -> None:
     lost = [any(dominates(other, known[i]) for other in known) for i in ranked(known, dial)]
     assert lost == sorted(lost)
+
+
+@given(
+    st.lists(st.builds(Known, st.none() | costs, qualities, times), min_size=1, max_size=12),
+    dials,
+    st.integers(1, 8),
+    st.booleans(),
+)
+def test_the_first_few_are_the_first_of_all(
+    known: list[Known], dial: float, most: int, has_rivals: bool
+) -> None:
+    candidates, fixed = pool(known)
+    lineup = Lineup(candidates, Lineup.of(candidates).costs, (), has_rivals)
+    its = ranking(fixed, dial)
+
+    few = balanced.order(lineup, msgspec.structs.replace(its, most=most))
+
+    assert few[:most] == balanced.order(lineup, its)[:most]
 
 
 @given(pools, dials, st.data())
