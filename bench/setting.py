@@ -124,7 +124,7 @@ class CannedPool:
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces = pieces
 
-    async def connection(self, *_: object, **__: object) -> CannedConnection:
+    def kept(self, _: object) -> CannedConnection:
         return CannedConnection(self.pieces)
 
     def close(self) -> None: ...
@@ -143,7 +143,7 @@ class Answered:
     def take_body(self) -> bytes:
         return self.asked
 
-    async def whole(self, status: int, pairs: object, body: bytes) -> None:
+    def whole(self, status: int, pairs: object, body: bytes) -> None:
         self.status = status
         self.written += body
 

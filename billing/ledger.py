@@ -128,7 +128,7 @@ class OpenCall:
         try:
             if self._end:
                 await self._ledger.kept(self._end)
-            else:
+            elif self._ledger.journal.is_group:
                 await self._ledger.sync.durable()
         except BaseException as error:
             if not self.attempts and not self.is_settled:

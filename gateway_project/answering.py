@@ -36,11 +36,9 @@ class Answering:
         cycle.flow.resume_reading()
         return body
 
-    async def whole(self, status: int, pairs: Pairs, body: bytes) -> None:
+    def whole(self, status: int, pairs: Pairs, body: bytes) -> None:
         """Status, headers (content-length among them) and body in one write."""
         cycle = self._cycle
-        if cycle.flow.write_paused and not cycle.disconnected:
-            await cycle.flow.drain()
         if cycle.disconnected:
             return
         head = self._head(status, pairs, b"")

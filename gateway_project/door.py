@@ -75,7 +75,9 @@ class LeanDoor:
             if request is None:  # the body was not read to its end
                 response.pairs.append((b"connection", b"close"))
         if response.pour is None:
-            await answering.whole(response.status_code, response.pairs, response.body)
+            if answering.is_full:  # of an answer before, that the client has not taken yet
+                await answering.drained()
+            answering.whole(response.status_code, response.pairs, response.body)
         else:
             answering.begin(response.status_code, response.pairs)
             await response.pour(answering)

@@ -7,7 +7,7 @@ the doors.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import httptools
 import msgspec
@@ -90,11 +90,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._count(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_fields += 1
-        self._count(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > HEAD_BYTES or self._head_fields > HEAD_FIELDS:
+            self._refuse_head()
         name = name.lower()  # from here on as the base class does
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -155,11 +159,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.flow is not None:
             super().resume_writing()
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > HEAD_BYTES or self._head_fields > HEAD_FIELDS:
-            self._problem = HeadersTooLarge()
-            raise self._problem
+    def _refuse_head(self) -> NoReturn:
+        self._problem = HeadersTooLarge()
+        raise self._problem
 
     def _head_too_slow(self) -> None:
         self._refuse(RequestTimeout())

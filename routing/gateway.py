@@ -83,6 +83,8 @@ async def chat(asked: Asked) -> Answer:
         return _replayed(begun)
     story, plan = begun
     work = _stream(story, plan) if asked.chat.stream else _whole(asked, story, plan)
+    if story.keep is None:
+        return await work
     return await passing.see_through(story.keep, work, _to_nobody, _left)
 
 

@@ -13,7 +13,6 @@ from django.db import DatabaseError
 from accounts import ids, keyring, projects, tenant_settings
 from accounts.callers import Caller
 from accounts.errors import GatewayError, InvalidRequest, Unavailable
-from accounts.keyring import Keyring
 from billing.facts import CallOpened
 from routing import (
     affording,
@@ -303,22 +302,18 @@ async def catalog_of(caller: Caller) -> Catalog:
 
 
 async def _circumstances(caller: Caller, chat: ChatRequest, wishes: Options) -> Circumstances:
-    now = datetime.now(UTC)
+    now, ring = datetime.now(UTC), keyring.EMPTY
+    if not caller.is_test:
+        ring = keyring.cached(caller.tenant_id) or await keyring.load(caller.tenant_id)
     return Circumstances(
         chat=chat,
         caller=caller,
         options=wishes,
-        ring=await _ring(caller),
+        ring=ring,
         price_of=await price_function(caller, now.date()),
         now=now,
         health=current().health.of(caller.mode, caller.tenant_id),
     )
-
-
-async def _ring(caller: Caller) -> Keyring:
-    if caller.is_test:
-        return keyring.EMPTY
-    return keyring.cached(caller.tenant_id) or await keyring.load(caller.tenant_id)
 
 
 async def _project(caller: Caller, wishes: Options) -> UUID:

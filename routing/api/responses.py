@@ -1,6 +1,7 @@
 """Answers of the gateway API as the lean door sends them: status, header pairs, bytes or pieces."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -76,12 +77,8 @@ def _told(told: Told, call: str) -> Pairs:
         (b"x-flo2-call-id", call_id),
         (b"x-request-id", call_id),
         (b"request-id", call_id),
-        (b"x-flo2-provider", told.provider.encode()),
-        (b"x-flo2-model", told.model.encode("ascii", "replace")),
+        *_chosen(told.provider, told.model, told.strategy, told.reason, told.cache),
         (b"x-flo2-attempts", b"%d" % told.attempts),
-        (b"x-flo2-strategy", told.strategy.encode()),
-        (b"x-flo2-reason", told.reason.encode()),
-        (b"x-flo2-cache", told.cache.encode()),
         (b"x-flo2-overhead-ms", b"%.3f" % (told.overhead_s * 1000)),
     ]
     if told.settled:
@@ -92,6 +89,18 @@ def _told(told: Told, call: str) -> Pairs:
     if told.adapted:
         pairs.append((b"x-flo2-adapted-params", ",".join(told.adapted).encode("ascii", "replace")))
     return pairs
+
+
+@lru_cache(maxsize=1024)
+def _chosen(provider: str, model: str, strategy: str, reason: str, cache: str) -> Pairs:
+    """Who answered and why: the same for many calls."""
+    return [
+        (b"x-flo2-provider", provider.encode()),
+        (b"x-flo2-model", model.encode("ascii", "replace")),
+        (b"x-flo2-strategy", strategy.encode()),
+        (b"x-flo2-reason", reason.encode()),
+        (b"x-flo2-cache", cache.encode()),
+    ]
 
 
 def _cost(settled: CallSettled) -> Pairs:

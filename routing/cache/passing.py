@@ -73,7 +73,7 @@ def seen_through(
 
 
 async def see_through(
-    keep: Keep | None,
+    keep: Keep,
     work: Awaitable[T],
     alone: Callable[[T], Coroutine[Any, Any, None]] | None = None,
     leave: Callable[[T], Coroutine[Any, Any, None]] | None = None,
@@ -83,8 +83,6 @@ async def see_through(
     `alone` goes on with what the work has brought, for those who wait; `leave` ends what it had
     brought by then and nobody takes.
     """
-    if keep is None:
-        return await work
     task = asyncio.ensure_future(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:

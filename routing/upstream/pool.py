@@ -28,14 +28,14 @@ class Pool:
         self._tls = ssl.create_default_context(cafile=certifi.where())
         self._ticker = self.loop.call_later(TICK_SECONDS, self._tick)
 
-    async def connection(self, origin: Origin, *, connect_s: float) -> Connection:
-        """An idle connection, the one used last first, or a new one. Raises Trouble."""
+    def kept(self, origin: Origin) -> Connection | None:
+        """An idle connection, the one used last first."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
             if connection.is_open:
                 return connection
-        return await self.fresh(origin, connect_s=connect_s)
+        return None
 
     async def fresh(self, origin: Origin, *, connect_s: float) -> Connection:
         """A new connection, to an address that is checked now. Raises Trouble."""

@@ -78,14 +78,15 @@ async def begin(
         raise RuntimeError("nothing is sent for a call that is settled")
     if request.fault in _UNREACHABLE:
         return await _UNREACHABLE[request.fault](pool, request)
-    connection = await pool.connection(request.endpoint.origin, connect_s=request.connect_s)
+    origin = request.endpoint.origin
+    connection = pool.kept(origin) or await pool.fresh(origin, connect_s=request.connect_s)
     was_kept = connection.was_used
     try:
         return await _exchange(connection, request, sent)
     except Broken:
         if not was_kept or connection.head_size or connection.status:
             raise
-    fresh = await pool.fresh(request.endpoint.origin, connect_s=request.connect_s)
+    fresh = await pool.fresh(origin, connect_s=request.connect_s)
     return await _exchange(fresh, request, sent)
 
 
