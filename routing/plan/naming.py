@@ -7,6 +7,7 @@ from routing.errors import ModelNotFound
 from routing.providers.catalog_index import NAME, Catalog, Offer
 
 AUTO = "auto"
+MOST_REMEMBERED = 1000  # names, per catalogue
 POLICY_MARK = "@"  # before the name of a policy, in place of a model
 SUFFIXES = {":floor": "cheapest", ":nitro": "throughput"}
 AUTO_STRATEGIES = {
@@ -28,7 +29,20 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
 
 
 def resolve(name: str, catalog: Catalog) -> Wanted:
-    """Raises InvalidRequest for what cannot be a name, ModelNotFound for what nobody knows."""
+    """Raises InvalidRequest for what cannot be a name, ModelNotFound for what nobody knows.
+
+    Remembered with the catalogue, which never changes.
+    """
+    found: Wanted | None = catalog.resolved.get(name)
+    if found is None:
+        found = _resolve(name, catalog)
+        if len(catalog.resolved) >= MOST_REMEMBERED:
+            catalog.resolved.clear()
+        catalog.resolved[name] = found
+    return found
+
+
+def _resolve(name: str, catalog: Catalog) -> Wanted:
     if not NAME.fullmatch(name):
         raise InvalidRequest("model holds characters that no model name has.", param="model")
     if name in AUTO_STRATEGIES:

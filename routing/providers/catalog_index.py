@@ -12,6 +12,7 @@ from collections import ChainMap
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -20,7 +21,6 @@ from routing.providers import loader
 from routing.providers.spec import MODEL_NAME, ModelOffer, Provider
 
 NAME = MODEL_NAME
-MOST_PASSED_ON = 1000  # names that no catalogue knows, remembered with their offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Catalog:
         self.providers = providers
         self._by_target: MutableMapping[str, Offer] = {}
         self._by_name: MutableMapping[str, tuple[Offer, ...]] = {}
-        self._passed_on: dict[str, Offer] = {}
+        self.resolved: dict[str, Any] = {}  # what names stood for: see `routing.plan.naming`
         self.auto: tuple[Offer, ...] = ()
         for provider in providers.values():
             for model in provider.models:
@@ -62,7 +62,7 @@ class Catalog:
         merged.providers = dict(self.providers)
         merged._by_target = ChainMap({}, self._by_target)  # noqa: SLF001  another one of us
         merged._by_name = ChainMap({}, self._by_name)  # noqa: SLF001
-        merged._passed_on = {}  # noqa: SLF001
+        merged.resolved = {}
         for slug, model in added:
             if slug in merged.providers:
                 merged._put(slug, model)  # noqa: SLF001
@@ -101,8 +101,6 @@ class Catalog:
 
     def pinned(self, name: str) -> Offer | None:
         """Rules 1 and 3: the offer of one provider that a name pins."""
-        if passed_on := self._passed_on.get(name):
-            return passed_on
         slug, separator, rest = name.partition("/")
         provider = self.providers.get(slug)
         if not separator or provider is None or not rest:
@@ -110,10 +108,7 @@ class Catalog:
         known = self.find(slug, rest)
         if known or self._by_name.get(_folded(name)):
             return known
-        if len(self._passed_on) >= MOST_PASSED_ON:
-            self._passed_on.clear()
-        offer = self._passed_on[name] = Offer(provider, rest, None)
-        return offer
+        return Offer(provider, rest, None)
 
     def offers(self, name: str) -> tuple[Offer, ...]:
         """Every offer that a name stands for; empty if nobody knows it."""

@@ -43,9 +43,11 @@ class _Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        texts = (self.content, self.reasoning, self.reasoning_content, self.refusal)
-        size = sum(len(text) for text in texts if isinstance(text, str))
-        return size + (len(_encode(self.tool_calls)) if self.tool_calls else 0)
+        size = len(_encode(self.tool_calls)) if self.tool_calls else 0
+        for text in (self.content, self.reasoning, self.reasoning_content, self.refusal):
+            if isinstance(text, str):
+                size += len(text)
+        return size
 
 
 class _Choice(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +66,13 @@ def read(body: bytes, quirks: Quirks) -> ChatReply:
         choices = _decode_choices(content["choices"])
     except (msgspec.MsgspecError, KeyError, UnicodeDecodeError, RecursionError):
         raise NotAnAnswer("the body is not a chat completion") from None
-    if not choices or any(choice.error for choice in choices) or _is_error(content.get("error")):
+    is_error = not choices or _is_error(content.get("error"))
+    is_empty, size = True, 0
+    for choice in choices:
+        is_error = is_error or bool(choice.error)
+        is_empty = is_empty and choice.message.is_empty
+        size += choice.message.size
+    if is_error:
         raise NotAnAnswer("the body carries an error")
     reported = read_usage(content, quirks)
     return ChatReply(
@@ -73,8 +81,8 @@ def read(body: bytes, quirks: Quirks) -> ChatReply:
         model=_name(content.get("model")),
         usage=usage_of(reported),
         finish_reason=choices[0].finish_reason or "",
-        is_empty=all(choice.message.is_empty for choice in choices),
-        output_bytes=sum(choice.message.size for choice in choices),
+        is_empty=is_empty,
+        output_bytes=size,
         reported_cost=reported_cost(reported, quirks),
     )
 
