@@ -87,9 +87,11 @@ def list_calls(tenant: UUID, wanted: CallFilter, *, cursor: str = "", limit: int
     return Page(found, ids.encode(stopped_at.int) if stopped_at else None)
 
 
-def pick_calls(tenant: UUID, wanted: CallFilter, calls: list[UUID]) -> list[Call]:
+def pick_calls(
+    tenant: UUID, wanted: CallFilter, calls: list[UUID], *, limit: int = PAGE_LIMIT
+) -> list[Call]:
     """Those of some calls that fit the filter, newest first."""
-    return _fitting(_of_mode(tenant, wanted).filter(id__in=calls), wanted, len(calls))
+    return _fitting(_of_mode(tenant, wanted).filter(id__in=calls), wanted, limit)
 
 
 def _look(

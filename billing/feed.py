@@ -19,7 +19,7 @@ from billing.deltas import Booked
 log = logging.getLogger(__name__)
 
 KIND = "calls.booked"  # consumers receive it as calls_booked
-MOST_IDS = 50  # of a batch and a tenant; a page shows no more rows at a time
+MOST_IDS = 500  # of a batch and a tenant: a page looks among them for those that fit its filters
 
 
 class CallsBooked(TypedDict):

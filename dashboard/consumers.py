@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from http.cookies import CookieError
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -31,13 +31,29 @@ from dashboard.forms.calls import of_tenant
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.3  # between two updates of a page
+FULL_PAUSE_SECONDS = 0.6  # after one that replaced all rows: nobody reads faster
+MOST_WAITING = 2000  # ids that may fit the filters of the page, until its next update
 CHECK_SECONDS = 30.0  # that long somebody who was removed may still see calls
 NOT_ALLOWED, AWAY = 4403, 1011
-ROWS = {"calls": "dashboard/_call_rows.html", "overview": "dashboard/_call_rows_short.html"}
+PAUSE, GO = "pause", "go"  # what a page says: that nobody sees it now, that somebody does again
+
+
+class Listing(NamedTuple):
+    """How a page lists calls: the template of its rows, and how many it shows."""
+
+    template: str
+    rows: int
+
+
+LISTINGS = {
+    "calls": Listing("dashboard/_call_rows.html", 50),
+    "overview": Listing("dashboard/_call_rows_short.html", 8),
+}
 
 
 class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels is untyped
-    """Sends `{"count", "rows"}`: how many calls have come, and HTML of those that the page lists.
+    """Sends `{"count", "rows", "full"}`: how many calls have come, and HTML of the newest that the
+    page lists, no more than it shows; `full` where they are as many, so that some may be left out.
 
     The query names the page (`view`), its tenant, mode and filters, as its own URL does.
     """
@@ -47,6 +63,7 @@ class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels i
         self._session = _session_key(dict(self.scope["headers"]))
         self._waiting: list[UUID] = []
         self._count, self._rests_until, self._checked_at = 0, 0.0, 0.0
+        self._is_seen = True
         self._updating: asyncio.Task[None] | None = None
         self._group = ""
         if not await self._is_admitted():
@@ -63,30 +80,43 @@ class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels i
             await self.channel_layer.group_discard(self._group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Pages have nothing to say."""
+        """A page that nobody sees costs nothing: what comes meanwhile is sent when it is seen."""
+        if text_data in {PAUSE, GO}:
+            self._is_seen = text_data == GO
+            self._wake()
 
     async def calls_booked(self, message: CallsBooked) -> None:
         """News of the feed; what comes within a pause goes out in one update."""
         self._count += message["count"]
-        self._waiting = [*self._waiting, *feed.call_ids(message)][-feed.MOST_IDS :]
-        if self._updating is None:
+        self._waiting = [*self._waiting, *feed.call_ids(message)][-MOST_WAITING:]
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._updating is None and self._count and self._is_seen:
             self._updating = asyncio.create_task(self._update())
 
     async def _update(self) -> None:
+        """Send what waits, one update after the other: a page that reads slowly gets fewer."""
         try:
-            await asyncio.sleep(max(0.0, self._rests_until - time.monotonic()))
-            calls, count = self._waiting, self._count
-            self._waiting, self._count = [], 0
-            self._updating = None
-            self._rests_until = time.monotonic() + PAUSE_SECONDS
-            if not await self._is_admitted():
-                await self.close(NOT_ALLOWED)
-                return
-            rows = await database_sync_to_async(rows_of)(self._tenant, self._query, calls)
-            await self.send_json({"count": count, "rows": rows})
+            while self._count and self._is_seen:
+                await asyncio.sleep(max(0.0, self._rests_until - time.monotonic()))
+                if not await self._is_admitted():
+                    await self.close(NOT_ALLOWED)
+                    return
+                await self._send_waiting()
         except Exception:  # the edge: nobody waits for this task
             log.exception("a page's live feed ends")
             await self.close(AWAY)
+        finally:
+            self._updating = None
+
+    async def _send_waiting(self) -> None:
+        calls, count = self._waiting, self._count
+        self._waiting, self._count = [], 0
+        began = time.monotonic()
+        rows, is_full = await database_sync_to_async(rows_of)(self._tenant, self._query, calls)
+        self._rests_until = began + (FULL_PAUSE_SECONDS if is_full else PAUSE_SECONDS)
+        await self.send_json({"count": count, "rows": rows, "full": is_full})
 
     async def _is_admitted(self) -> bool:
         """Whether the session's user belongs to the tenant; looked up again now and then."""
@@ -116,21 +146,25 @@ def membership_of(session: str, tenant: str) -> Membership | None:
     return theirs[0] if theirs and has_right(theirs[0].role, Right.VIEW) else None
 
 
-def rows_of(tenant: UUID, query: QueryDict, calls: list[UUID]) -> str:
-    """Table rows of those of the calls that the page would list, newest first."""
-    template = ROWS.get(query.get("view", ""))
-    if template is None:
-        return ""
+def rows_of(tenant: UUID, query: QueryDict, calls: list[UUID]) -> tuple[str, bool]:
+    """Table rows of those of the calls that the page would list, newest first.
+
+    No more than it shows; and whether they are all that it shows, so that others may be left out.
+    """
+    listing = LISTINGS.get(query.get("view", ""))
+    if listing is None:
+        return "", False
     mode = query.get("mode", "")
     with tenant_scope(tenant):
         wanted = of_tenant(tenant, query).wanted(mode if mode in Mode.values else Mode.TEST)
-        picked = call_search.pick_calls(tenant, wanted, calls)
+        picked = call_search.pick_calls(tenant, wanted, calls, limit=listing.rows)
         context: dict[str, Any] = {
             "calls": records.with_names(tenant, picked),
             "recent": picked,
             "now": timezone.now(),
         }
-    return render_to_string(template, context) if picked else ""
+    html = render_to_string(listing.template, context) if picked else ""
+    return html, len(picked) == listing.rows
 
 
 def _session_key(headers: dict[bytes, bytes]) -> str:

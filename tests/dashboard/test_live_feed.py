@@ -8,19 +8,21 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
+from django.http import QueryDict
 from django.test import Client
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from accounts import tenancy
+from accounts import ids, tenancy
 from accounts.models import Membership, Tenant, User
 from accounts.roles import Role
-from billing import feed, first_calls
+from billing import books, feed, first_calls
 from billing.deltas import Booked
 from dashboard import consumers, websockets
 from tests.factories.accounts import MembershipFactory
-from tests.factories.billing import CallOpenedFactory, CallSettledFactory, call_id
+from tests.factories.billing import CallOpenedFactory, CallSettledFactory, call_id, story
 from tests.journeys.conftest import Caller, caller, live_caller
 
 __all__ = ["caller", "live_caller"]  # fixtures
@@ -92,7 +94,7 @@ def test_calls_that_the_page_would_not_list_are_only_counted(
     with listening(caller, owner_of(caller.tenant), **filters) as socket:
         call(caller)
 
-        assert next_of(socket) == {"count": 1, "rows": ""}
+        assert next_of(socket) == {"count": 1, "rows": "", "full": False}
 
 
 def test_another_tenant_hears_nothing(caller: Caller) -> None:
@@ -156,6 +158,41 @@ def test_many_calls_come_in_few_updates(caller: Caller) -> None:
 
     assert sum(counts) == 12
     assert len(counts) < 12
+
+
+def test_what_comes_while_nobody_sees_the_page_is_sent_when_it_is_seen(caller: Caller) -> None:
+    with listening(caller, owner_of(caller.tenant)) as socket:
+        socket.send("pause")
+        made = [call(caller) for _ in range(3)]
+        caller.gateway.settle()
+        with pytest.raises(TimeoutError):
+            socket.recv(timeout=0.7)
+
+        socket.send("go")
+
+        told = next_of(socket)
+        assert told["count"] == 3
+        assert [f"/{one}/" in told["rows"] for one in made] == [True] * 3
+
+
+def test_a_page_gets_no_more_rows_than_it_shows_and_hears_so(caller: Caller) -> None:
+    tenant, now = caller.tenant, int(timezone.now().timestamp() * 1000)
+    told = [story(tenant, opened_at=now + number, mode="test") for number in range(60)]
+    told[0] = story(tenant, opened_at=now, mode="test", settled={"status": "failed"})
+    books.book(fact for facts in told for fact in facts)
+    calls = [ids.decode(facts[0].call) for facts in told]
+
+    for view, most in (("calls", 50), ("overview", 8)):
+        rows, is_full = consumers.rows_of(tenant.pk, QueryDict(f"view={view}&mode=test"), calls)
+        assert (rows.count("<tr"), is_full) == (most, True)
+        assert f"/call_{told[-1][0].call}/" in rows
+
+    # The one that the filters want is found among the newer ones.
+    rows, is_full = consumers.rows_of(
+        tenant.pk, QueryDict("view=calls&mode=test&status=failed"), calls
+    )
+    assert (rows.count("<tr"), is_full) == (1, False)
+    assert f"/call_{told[0][0].call}/" in rows
 
 
 def test_the_first_live_call_makes_pages_open_with_live_data(live_caller: Caller) -> None:

@@ -94,7 +94,7 @@ def test_the_first_steps_tick_themselves(world: World, log_in: LogIn, now: datet
     steps = browser.get("/dashboard/checklist/")
     assert "Create a key" in text(steps)
     assert "Waiting for your first call" in text(steps)
-    assert 'hx-trigger="flo2-calls from:body, every 15s"' in steps.content.decode()
+    assert 'hx-trigger="flo2-calls from:body throttle:2s, every 15s"' in steps.content.decode()
 
     book_call(tenant, mode="test", opened_at=milliseconds(now))
 

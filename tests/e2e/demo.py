@@ -26,7 +26,7 @@ class Demo:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="flo2-e2e-"))
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
         self.environment = {
@@ -93,7 +93,7 @@ class Demo:
         raise RuntimeError(f"the demo did not start:\n{self._log.read_text()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

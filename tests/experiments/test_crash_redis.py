@@ -6,7 +6,6 @@ it, too. The Redis is one of this experiment alone.
 
 import asyncio
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -15,31 +14,13 @@ import pytest
 
 from tests.experiments.crashing import FULL, call
 from tests.experiments.test_crash_runs import check
-from tests.servers.installation import Installation, free_port
+from tests.servers.installation import Installation
+from tests.servers.redis import Redis
 from tests.servers.sandbox import Sandbox
 
 TIMES, AWAY_S, CALLS, AT_ONCE = (10, 30.0, 10_000, 64) if FULL else (2, 1.0, 60, 16)
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
-
-
-class Redis:
-    """A server of its own on a free port; it keeps nothing."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self._process = subprocess.Popen(
-            ["redis-server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 @pytest.fixture
