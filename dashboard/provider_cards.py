@@ -18,6 +18,7 @@ from dashboard.forms.providers import NewProviderKeyForm
 from routing import key_checks
 from routing.providers import catalog_index
 from routing.providers.spec import Provider
+from routing.upstream import endpoints
 
 DAYS = 30
 QUESTION = "provider_key_question"  # in the session: key id → the provider it looks like
@@ -40,6 +41,7 @@ class Card:
     cost: Decimal
     form: NewProviderKeyForm
     models: int
+    is_elsewhere: bool  # the operator has named another address than the catalogue's
 
     @property
     def is_usable(self) -> bool:
@@ -72,6 +74,7 @@ def _card(
         cost=cost,
         form=wrong if wrong is not None and is_wrong else NewProviderKeyForm(provider=slug),
         models=len(provider.models),
+        is_elsewhere=bool(endpoints.operators(provider)),
     )
 
 

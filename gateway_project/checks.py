@@ -6,11 +6,14 @@ from django.conf import settings
 
 from accounts import tokens, vault
 from gateway_project import env, secrets_file
+from routing.providers import loader
+from routing.upstream import endpoints
 
 
 def problems() -> Iterator[str]:
     """Why this installation must not start, naming the variable."""
     yield from _secret_problems()
+    yield from _address_problems()
     if not settings.FLO2_DEMO:
         yield from _borrowed_secrets()
 
@@ -26,6 +29,11 @@ def _secret_problems() -> Iterator[str]:
             read()
         except (vault.MasterKeyProblem, tokens.PepperProblem) as problem:
             yield str(problem)
+
+
+def _address_problems() -> Iterator[str]:
+    known = loader.load_all().values()
+    yield from endpoints.override_problems([one.slug for one in known if not one.has_own_url])
 
 
 def _borrowed_secrets() -> Iterator[str]:

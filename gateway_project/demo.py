@@ -23,6 +23,7 @@ flo2 is running.
 
   Dashboard    {url}/dashboard/
   Owner        {OWNER} / {PASSWORD}
+  Sign up      {url}/accounts/signup/   (a tenant of your own)
   Operator     {OPERATOR} / {PASSWORD}   ({url}/admin/)
   Test key     {key.reveal()}
 

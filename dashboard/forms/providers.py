@@ -43,7 +43,7 @@ class BaseUrlField(forms.CharField):
 
     def clean(self, value: Any) -> str:
         try:
-            return guard.check_url(str(super().clean(value)).rstrip("/"))
+            return guard.check_base_url(str(super().clean(value)).rstrip("/"))
         except guard.AddressRefused as refused:
             raise forms.ValidationError(str(refused)) from None
 
@@ -55,7 +55,7 @@ class NewProviderKeyForm(forms.Form):
         required=False,
         max_length=100,
         label="Label",
-        widget=forms.TextInput(attrs={"placeholder": "Optional, such as “team account”"}),
+        widget=forms.TextInput(attrs={"placeholder": "team account"}),
     )
 
     def __init__(self, data: Any = None, *, provider: str = "") -> None:

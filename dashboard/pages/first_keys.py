@@ -21,6 +21,7 @@ def first_keys(request: TenantRequest) -> HttpResponse:
             "live_key": keys.live.reveal(),
             "test_key": test,
             "curl": snippets.curl(base, key=test),
+            "export": snippets.export(keys.live.reveal()),
         }
     response = render(request, "dashboard/first_keys.html", context)
     response["Cache-Control"] = "no-store"

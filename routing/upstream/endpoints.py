@@ -1,6 +1,8 @@
 """Where a provider is reached: the catalogue's address, the operator's, or the sandbox."""
 
 import os
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from routing.providers.spec import Provider
 from routing.upstream.connection import Origin
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_OVERRIDE = re.compile(r"FLO2_PROVIDER_(\w+)_BASE_URL\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,35 @@ def live(provider: Provider, base_url: str = "") -> Endpoint:
     """
     if provider.has_own_url:
         return _endpoint(base_url or provider.base_url, guarded=True)
-    override = os.environ.get(f"FLO2_PROVIDER_{provider.slug.upper()}_BASE_URL", "")
-    if override:
+    if override := operators(provider):
         return _endpoint(override, guarded=False)
     return _endpoint(overrides.base_url(provider.slug) or provider.base_url, guarded=True)
+
+
+def operators(provider: Provider) -> str:
+    """The address that the operator's environment names instead of the catalogue's, or empty."""
+    if provider.has_own_url:
+        return ""
+    return os.environ.get(f"FLO2_PROVIDER_{provider.slug.upper()}_BASE_URL", "")
+
+
+def override_problems(slugs: Collection[str]) -> Iterator[str]:
+    """What is wrong with the addresses that the environment names; a sentence each."""
+    for name, url in sorted(os.environ.items()):
+        if not url or not (found := _OVERRIDE.match(name)):
+            continue
+        if (slug := found[1].lower()) not in slugs:
+            yield f"{name}: there is no provider {slug}, only {', '.join(sorted(slugs))}."
+        elif not _is_base_url(url):
+            yield f"{name} has to be a base URL such as http://127.0.0.1:9000/v1."
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def sandbox(provider: Provider) -> Endpoint:

@@ -47,8 +47,27 @@ _DOTTED_QUAD = re.compile(r"^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}
 _ODD = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\%@?#]")
 
 
+# Where a tenant names an address of its own: how a private one is reached.
+BY_THE_OPERATOR = (
+    "A server of this machine or a private network is named by the operator alone, as another"
+    " provider's address: FLO2_PROVIDER_<SLUG>_BASE_URL=http://…"
+)
+
+
 class AddressRefused(OSError):
     """The URL or address is not one that a provider of the public internet has."""
+
+
+class NotPublic(AddressRefused):
+    """It may be right, but not for a tenant to name: no https, another port, a private host."""
+
+
+def check_base_url(url: str) -> str:
+    """Like `check_url`; the sentence also says who may name an address that is not public."""
+    try:
+        return check_url(url)
+    except NotPublic as refused:
+        raise NotPublic(f"{refused} {BY_THE_OPERATOR}") from None
 
 
 def check_url(url: str) -> str:
@@ -61,9 +80,9 @@ def check_url(url: str) -> str:
     except ValueError:
         raise AddressRefused("The URL cannot be read.") from None
     if parts.scheme != "https":
-        raise AddressRefused("The URL must start with https://.")
+        raise NotPublic("The URL must start with https://.")
     if port not in PORTS:
-        raise AddressRefused("The port must be 443 or 8443.")
+        raise NotPublic("The port must be 443 or 8443.")
     if ("[" in parts.netloc) != (":" in (parts.hostname or "")):
         raise AddressRefused("Only IPv6 addresses are written in brackets.")
     check_host(parts.hostname or "")
@@ -80,11 +99,11 @@ def check_host(host: str) -> None:
         return
     labels = host.lower().removesuffix(".").split(".")
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
-        raise AddressRefused("The host must be a full domain name.")
+        raise NotPublic("The host must be a full domain name.")
     if _NUMERIC.match(labels[-1]) or labels[-1] in _PRIVATE_NAMES:
-        raise AddressRefused("The host is not one of the public internet.")
+        raise NotPublic("The host is not one of the public internet.")
     if host.lower().endswith("metadata.goog"):
-        raise AddressRefused("The host is not one of the public internet.")
+        raise NotPublic("The host is not one of the public internet.")
 
 
 def check_address(address: IPv4Address | IPv6Address) -> None:
@@ -97,7 +116,7 @@ def check_address(address: IPv4Address | IPv6Address) -> None:
     else:
         allowed = not any(address in block for block in _DENIED_V4)
     if not allowed:
-        raise AddressRefused(f"{address} is not an address of the public internet.")
+        raise NotPublic(f"{address} is not an address of the public internet.")
 
 
 class Resolver(Protocol):

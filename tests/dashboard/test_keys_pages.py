@@ -136,6 +136,7 @@ def test_the_first_keys_are_shown_once(owner: Client, world: World) -> None:
     first = owner.get("/dashboard/keys/first/")
     again = owner.get("/dashboard/keys/first/")
 
+    assert re.search(r"export FLO2_API_KEY=&quot;flo2_live_\w{42}&quot;", text(first))
     assert {shown[:10] for shown in texts_in(first)} == {"flo2_live_", "flo2_test_"}
     assert first["Cache-Control"] == "no-store"
     assert texts_in(again) == set()

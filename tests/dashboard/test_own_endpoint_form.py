@@ -64,8 +64,9 @@ def test_a_key_is_kept_with_its_address(allowed: None, owner: Client, world: Wor
     [
         ("", "This field is required"),
         ("http://llm.acme-corp.com/v1", "must start with https://"),
-        ("https://localhost/v1", ""),
-        ("https://10.0.0.1/v1", ""),
+        ("http://127.0.0.1:11434/v1", "named by the operator alone"),
+        ("https://localhost/v1", "named by the operator alone"),
+        ("https://10.0.0.1/v1", "named by the operator alone"),
         ("https://169.254.169.254/latest", ""),
         ("https://llm.acme-corp.com:22/v1", "port"),
     ],

@@ -49,6 +49,7 @@ def test_a_good_key_is_saved_verified_and_said_to_work(
     said = text(answer)
     assert "Groq accepts the key ending in abcd." in said
     assert "2 models found." in said
+    assert said.count("an address that the operator of this installation has set") == 1
     assert GOOD not in answer.content.decode()
 
 

@@ -1,15 +1,18 @@
 """The main journey: sign up, keys, a provider key, a live call, and its cost on the page."""
 
 import re
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenWindow
-from tests.e2e.demo import Demo
+from tests.e2e.demo import ROOT, Demo
 from tests.e2e.provider import GOOD_KEY
 from tests.e2e.steps import log_in, sign_up
+from tests.scale.measuring import FULL
 
 
 def test_from_signing_up_to_a_costed_call(page: Page, demo: Demo) -> None:
@@ -118,3 +121,11 @@ def test_the_menu_reaches_every_page(width: int, open_window: OpenWindow) -> Non
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         if name == "Documentation":
             page.go_back()
+
+
+@pytest.mark.skipif(not FULL, reason="the long form: FLO2_TEST_FULL=1")
+def test_a_newcomer_needs_less_than_three_minutes() -> None:
+    """A fresh clone, `make run` and all; the packages come from the index that pip knows."""
+    done = subprocess.run([sys.executable, "-m", "tests.e2e.stopwatch"], cwd=ROOT, check=False)
+
+    assert done.returncode == 0

@@ -39,7 +39,7 @@ class NewProviderKey(StrictSerializer):
             raise serializers.ValidationError({"base_url": f"{provider.label} has one already."})
         if provider.has_own_url:
             try:
-                attrs["base_url"] = guard.check_url((url or "").rstrip("/"))
+                attrs["base_url"] = guard.check_base_url((url or "").rstrip("/"))
             except guard.AddressRefused as refused:
                 raise serializers.ValidationError({"base_url": str(refused)}) from None
         return attrs
