@@ -21,7 +21,7 @@ from billing import bulk, charges, deltas, money, pricing, rows, sums
 from billing.charges import Forgiven, Purse
 from billing.deltas import Booked
 from billing.facts import GATEWAY_DIED, AttemptEnded, CallOpened, CallSettled, Fact
-from billing.models import Attempt, Call, JournalCursor, SpendDelta
+from billing.models import Attempt, Call, JournalCursor, SpendDelta, TagDelta
 from billing.rows import CallFacts
 from billing.usage import BUCKETS, Usage
 
@@ -179,6 +179,7 @@ def opened_of(row: Call) -> CallOpened:
         project=row.project_id,
         purpose=row.purpose,  # type: ignore[arg-type]
         stream=row.stream,
+        tags=tuple(row.tags),
         policy=row.policy,
         policy_version=row.policy_version,
         input_estimate=row.input_estimate,
@@ -306,8 +307,16 @@ def _write(batch: Batch) -> None:
     bulk.update(
         calls, rows.SETTLED_COLUMNS, batch.settlements, where="status IN ('open', 'unknown')"
     )
-    spent = deltas.sum_up(batch.booked)
-    bulk.insert(SpendDelta._meta.db_table, deltas.DELTA_COLUMNS, spent)
+    add_deltas(batch.booked)
+
+
+def add_deltas(booked: list[Booked]) -> None:
+    """What the roll-ups have to add. Spend comes first: whoever holds its table holds up both."""
+    for model, columns, summed in (
+        (SpendDelta, deltas.DELTA_COLUMNS, deltas.sum_up(booked)),
+        (TagDelta, deltas.TAG_COLUMNS, deltas.sum_up_tags(booked)),
+    ):
+        bulk.insert(model._meta.db_table, columns, summed)
 
 
 def attempt_of(row: Attempt) -> AttemptEnded:

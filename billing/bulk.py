@@ -4,7 +4,7 @@ COPY cannot write to a table under row-level security, hence the stage.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -85,6 +85,7 @@ def _execute_many(statement: str, rows: Sequence[Row]) -> int:
 _CONVERTERS: dict[type, Callable[[Any], Any]] = {
     UUID: lambda value: f"{value.int:032x}",
     datetime: lambda value: value.isoformat(" ").removesuffix("+00:00"),
+    date: date.isoformat,
 }
 
 

@@ -16,7 +16,7 @@ import msgspec
 from django.db.models import QuerySet
 
 from accounts.tenancy import system_scope
-from billing import books, bulk, charges, deltas, periods, pricing, sums
+from billing import books, bulk, charges, periods, pricing, sums
 from billing.deltas import Booked
 from billing.facts import GATEWAY_DIED, AttemptEnded, CallSettled
 from billing.models import Attempt, Call, Correction, SpendDelta
@@ -217,7 +217,7 @@ def _write(
         if call.id in touched:
             old = as_booked(call, attempts[call.id], before)
             booked += [old._replace(sign=-1), as_booked(call, attempts[call.id], after)]
-    bulk.insert(SpendDelta._meta.db_table, deltas.DELTA_COLUMNS, deltas.sum_up(booked))
+    books.add_deltas(booked)
     with system_scope():  # budgets are counted by the one function that counts them for all
         charges.book(booked, None)
 

@@ -6,17 +6,18 @@ counts under its own. So the sums over any grouping agree with the books.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from billing import money
 from billing.facts import AttemptEnded, CallOpened, CallSettled
-from billing.models.spend import DIMENSIONS, SUMS
-from billing.rows import NO_ID, Row, clean, instant
+from billing.models.spend import DIMENSIONS, SUMS, TAG_DIMENSIONS
+from billing.rows import NO_ID, Row, clean, instant, kept_tags
 
 DELTA_COLUMNS = ("tenant_id", "hour", *DIMENSIONS, *SUMS)
 HOUR_MS = 3_600_000
+TAG_COLUMNS = ("tenant_id", "day", *TAG_DIMENSIONS, *SUMS)
 _INDEX = {name: place for place, name in enumerate(SUMS)}
 
 
@@ -54,6 +55,21 @@ def sum_up(booked: Iterable[Booked]) -> list[Row]:
         if call.settled:
             settled = call.settled
             _add_call(sums[_key(opened, hour, settled.provider, settled.model)], call, settled)
+    return [(*key, *values) for key, values in sums.items()]
+
+
+def sum_up_tags(booked: Iterable[Booked]) -> list[Row]:
+    """Rows of TAG_COLUMNS: a call and its attempts count under each of the call's tags."""
+    sums: defaultdict[tuple[UUID, date, str, str], list[int]]
+    sums = defaultdict(lambda: [0] * len(SUMS))
+    for call in booked:
+        opened = call.opened
+        for tag in kept_tags(opened) if opened.tags else ():
+            mine = sums[opened.tenant, instant(opened.opened_at).date(), opened.mode, tag]
+            for attempt in call.attempts:
+                _add_attempt(mine, attempt, call.sign)
+            if call.settled:
+                _add_call(mine, call, call.settled)
     return [(*key, *values) for key, values in sums.items()]
 
 

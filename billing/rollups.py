@@ -3,23 +3,51 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 from accounts.tenancy import system_scope
-from billing import bulk, corrections, deltas, periods
+from billing import books, bulk, corrections, periods
 from billing.deltas import Booked
-from billing.models import Attempt, Call, KeptCalls, SpendDay, SpendDelta, SpendHour
-from billing.models.spend import DIMENSIONS, SUMS
+from billing.models import (
+    Attempt,
+    Call,
+    KeptCalls,
+    SpendDay,
+    SpendDelta,
+    SpendHour,
+    TagDay,
+    TagDelta,
+)
+from billing.models.spend import DIMENSIONS, SUMS, TAG_DIMENSIONS, Summed
 
 CHUNK = 20_000  # deltas; SQLite takes 32,766 parameters
 CALLS_AT_ONCE = 2000
 
 BEGINNING = datetime(periods.FIRST_YEAR, 1, 1, tzinfo=UTC)
 
+DAY_OF_HOUR = "the day of the hour"
 _DAY = {"postgresql": "(hour AT TIME ZONE 'UTC')::date", "sqlite": "date(hour)"}
+
+
+class Rolled(NamedTuple):
+    """Deltas, what they are summed by, and the tables they are added to: (model, period, from)."""
+
+    waiting: type[SpendDelta] | type[TagDelta]
+    dimensions: tuple[str, ...]
+    into: tuple[tuple[type[Summed], str, str], ...]
+
+    @property
+    def table(self) -> str:
+        return self.waiting._meta.db_table
+
+
+ROLLED = (
+    Rolled(SpendDelta, DIMENSIONS, ((SpendHour, "hour", "hour"), (SpendDay, "day", DAY_OF_HOUR))),
+    Rolled(TagDelta, TAG_DIMENSIONS, ((TagDay, "day", "day"),)),
+)
 
 
 class NotKept(Exception):
@@ -28,10 +56,14 @@ class NotKept(Exception):
 
 def add_up() -> int:
     """Fold the waiting deltas into hours and days; how many were folded."""
+    return sum(map(_fold_all, ROLLED))
+
+
+def _fold_all(rolled: "Rolled") -> int:
     folded = 0
     while True:
         with system_scope():
-            count = _fold()
+            count = _fold(rolled)
         folded += count
         if count < CHUNK:
             return folded
@@ -52,10 +84,11 @@ def rebuild_day(tenant: UUID, day: date) -> None:
             (SpendDelta, {"hour__gte": start, "hour__lt": end}),
             (SpendHour, {"hour__gte": start, "hour__lt": end}),
             (SpendDay, {"day": day}),
+            (TagDelta, {"day": day}),
+            (TagDay, {"day": day}),
         ):
             model.objects.filter(tenant_id=tenant, **lookup).delete()
-        rows = deltas.sum_up(booked_between(tenant, start, end))
-        bulk.insert(SpendDelta._meta.db_table, deltas.DELTA_COLUMNS, rows)
+        books.add_deltas(list(booked_between(tenant, start, end)))
     add_up()
 
 
@@ -67,40 +100,42 @@ def kept_since() -> datetime:
 
 def hold_deltas() -> None:
     """Nobody books or folds meanwhile: else a call could be in the books and in a delta, too."""
-    bulk.hold(SpendDelta._meta.db_table)
+    for rolled in ROLLED:
+        bulk.hold(rolled.waiting._meta.db_table)
 
 
-def _fold() -> int:
+def _fold(rolled: "Rolled") -> int:
     """One chunk: the rows are locked, added and deleted by their ids in one transaction.
 
     By their ids and not by a range of them: a row that is committed meanwhile is not of this chunk.
     """
-    rows = SpendDelta.objects.order_by("id")
+    rows = rolled.waiting.objects.order_by("id")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True)
     chosen = list(rows.values_list("id", flat=True)[:CHUNK])
     if not chosen:
         return 0
-    _add(SpendHour._meta.db_table, "hour", "hour", chosen)
-    _add(SpendDay._meta.db_table, "day", _DAY[connection.vendor], chosen)
+    for into, period, expression in rolled.into:
+        said = _DAY[connection.vendor] if expression == DAY_OF_HOUR else expression
+        _add(rolled, into._meta.db_table, period, said, chosen)
     where, values = _among(chosen)
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {SpendDelta._meta.db_table} WHERE {where}", values)  # noqa: S608
+        cursor.execute(f"DELETE FROM {rolled.table} WHERE {where}", values)  # noqa: S608
     return len(chosen)
 
 
-def _add(table: str, period: str, expression: str, chosen: list[int]) -> None:
-    group = ", ".join(("tenant_id", *DIMENSIONS))
-    names = ", ".join(("tenant_id", period, *DIMENSIONS, *SUMS))
-    unique = ", ".join(("tenant_id", period, *DIMENSIONS))
+def _add(rolled: "Rolled", table: str, period: str, expression: str, chosen: list[int]) -> None:
+    group = ", ".join(("tenant_id", *rolled.dimensions))
+    names = ", ".join(("tenant_id", period, *rolled.dimensions, *SUMS))
+    unique = ", ".join(("tenant_id", period, *rolled.dimensions))
     totals = ", ".join(f"sum({name})" for name in SUMS)
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in SUMS)
     where, values = _among(chosen)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} ({names})"  # noqa: S608
-            f" SELECT tenant_id, {expression}, {', '.join(DIMENSIONS)}, {totals}"
-            f" FROM {SpendDelta._meta.db_table} WHERE {where}"
+            f" SELECT tenant_id, {expression}, {', '.join(rolled.dimensions)}, {totals}"
+            f" FROM {rolled.table} WHERE {where}"
             f" GROUP BY {group}, {expression} ORDER BY {group}, {expression}"  # no dead-locks
             f" ON CONFLICT ({unique}) DO UPDATE SET {added}",
             values,

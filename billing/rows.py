@@ -87,7 +87,7 @@ def call_row(call_id: UUID, facts: CallFacts) -> Row:
         opened.stream,
         opened.project,
         opened.key,
-        _tags(opened.tags) if opened.tags else "[]",
+        _tags(opened) if opened.tags else "[]",
         clean(opened.session, 256),
         opened.input_estimate,
         _pico(opened.expected_cost),
@@ -98,8 +98,8 @@ def call_row(call_id: UUID, facts: CallFacts) -> Row:
     )
 
 
-def _tags(tags: Iterable[str]) -> str:
-    return msgspec.json.encode(list(dict.fromkeys(clean(tag, 200) for tag in tags))).decode()
+def _tags(opened: CallOpened) -> str:
+    return msgspec.json.encode(kept_tags(opened)).decode()
 
 
 def first_target(opened: CallOpened) -> tuple[str, str]:
@@ -175,3 +175,8 @@ def instant(milliseconds: int) -> datetime:
 def clean(text: str, length: int) -> str:
     """At most so many characters, and none that PostgreSQL cannot keep."""
     return text.replace("\x00", "")[:length]
+
+
+def kept_tags(opened: CallOpened) -> list[str]:
+    """The tags of a call as its row keeps them."""
+    return list(dict.fromkeys(clean(tag, 200) for tag in opened.tags))

@@ -6,7 +6,7 @@ in one snapshot, so a gateway that books meanwhile does not disturb.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,9 +22,19 @@ from accounts.models import GatewayKey
 from accounts.tenancy import system_scope
 from billing import charges, deltas, money, periods, rollups, sums, windows
 from billing.charges import Lineages
-from billing.deltas import DELTA_COLUMNS, Booked
-from billing.models import Budget, BudgetWindow, Call, Lease, SpendDay, SpendDelta, SpendHour
-from billing.models.spend import DIMENSIONS, SUMS, Spend
+from billing.deltas import DELTA_COLUMNS, TAG_COLUMNS, Booked
+from billing.models import (
+    Budget,
+    BudgetWindow,
+    Call,
+    Lease,
+    SpendDay,
+    SpendDelta,
+    SpendHour,
+    TagDay,
+    TagDelta,
+)
+from billing.models.spend import DIMENSIONS, SUMS, TAG_DIMENSIONS, Summed
 from billing.money import ZERO
 
 _MONEY = frozenset({"cost", "saved", "estimated", "lost"})
@@ -161,24 +171,38 @@ def _against_rollups(tenant: UUID, day: date, booked: list[Booked]) -> tuple[lis
     waiting = list(SpendDelta.objects.filter(tenant_id=tenant, **between))
     hours = list(SpendHour.objects.filter(tenant_id=tenant, **between))
     days = list(SpendDay.objects.filter(tenant_id=tenant, day=day))
-    found_hours = _summed([*hours, *waiting], by_hour=True)
-    found_days = _summed([*days, *waiting], by_hour=False)
+    found_hours = _summed([*hours, *waiting], ("hour", *DIMENSIONS))
+    found_days = _summed([*days, *waiting], DIMENSIONS)
     differences = [
         *_compared(tenant, f"hour of {day}", of_hour, found_hours),
         *_compared(tenant, f"day {day}", of_day, found_days),
+        *_against_tags(tenant, day, booked),
     ]
     return differences, len(of_hour) + len(of_day)
 
 
-def _summed(rows: list[Any], *, by_hour: bool) -> dict[Group, Sums]:
+def _against_tags(tenant: UUID, day: date, booked: list[Booked]) -> Iterator[Difference]:
+    first = 2 + len(TAG_DIMENSIONS)
+    expected = {
+        row[2:first]: dict(zip(TAG_COLUMNS[first:], row[first:], strict=True))
+        for row in deltas.sum_up_tags(booked)
+    }
+    rows = [
+        row
+        for model in (TagDay, TagDelta)
+        for row in model.objects.filter(tenant_id=tenant, day=day)
+    ]
+    yield from _compared(tenant, f"tag of {day}", expected, _summed(rows, TAG_DIMENSIONS))
+
+
+def _summed(rows: list[Any], dimensions: Sequence[str]) -> dict[Group, Sums]:
     found: defaultdict[Group, Sums] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
     for row in rows:
-        group = tuple(getattr(row, name) for name in DIMENSIONS)
-        _add(found[(row.hour, *group) if by_hour else group], _values(row))
+        _add(found[tuple(getattr(row, name) for name in dimensions)], _values(row))
     return found
 
 
-def _values(row: Spend) -> Sums:
+def _values(row: Summed) -> Sums:
     return {
         name: money.to_pico(getattr(row, name)) if name in _MONEY else getattr(row, name)
         for name in SUMS

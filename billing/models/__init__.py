@@ -5,7 +5,7 @@ from billing.models.invoice import Invoice
 from billing.models.journal_cursor import JournalCursor
 from billing.models.kept_calls import KeptCalls
 from billing.models.price_override import OperatorPrice, PriceOverride
-from billing.models.spend import SpendDay, SpendDelta, SpendHour
+from billing.models.spend import SpendDay, SpendDelta, SpendHour, TagDay, TagDelta
 from billing.models.task_lease import TaskLease
 from billing.models.task_run import TaskRun
 from billing.models.webhook import Webhook, WebhookDelivery
@@ -26,6 +26,8 @@ __all__ = [
     "SpendDay",
     "SpendDelta",
     "SpendHour",
+    "TagDay",
+    "TagDelta",
     "TaskLease",
     "TaskRun",
     "Webhook",

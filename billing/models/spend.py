@@ -2,7 +2,8 @@
 
 `SpendDelta` rows are written with the facts they sum, `rollups` adds them to the hour and the day.
 A report reads both, so it is never behind the books. Each attempt counts under its own provider
-and model, each call under those that served it.
+and model, each call under those that served it. Tags have sums of their own, by the day: a call and
+its attempts count under each of its tags.
 """
 
 from decimal import Decimal
@@ -12,6 +13,7 @@ from django.db import models
 from accounts.tenancy import TenantOwned
 from billing.models.fields import UsdField
 
+TAG_DIMENSIONS = ("mode", "tag")
 DIMENSIONS = ("mode", "purpose", "provider", "model", "project_id", "gateway_key_id", "policy")
 SUMS = (
     "calls",
@@ -32,18 +34,12 @@ SUMS = (
 )
 
 
-class Spend(TenantOwned):
+class Summed(TenantOwned):
     # Not indexed by itself: every index of the table begins with the tenant.
     tenant = models.ForeignKey(
         "accounts.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False
     )
     mode = models.CharField(max_length=4)
-    purpose = models.CharField(max_length=6)
-    provider = models.CharField(max_length=40)
-    model = models.CharField(max_length=200)
-    project_id = models.UUIDField()  # zero where there is none: NULLs are never equal
-    gateway_key_id = models.UUIDField()
-    policy = models.CharField(max_length=64)
 
     calls = models.BigIntegerField(default=0)
     succeeded = models.BigIntegerField(default=0)
@@ -60,6 +56,18 @@ class Spend(TenantOwned):
     estimated = UsdField(default=0)  # the part of cost that rests on estimated usage
     unpriced_calls = models.BigIntegerField(default=0)
     lost = UsdField(default=0, db_default=Decimal(0))  # the part of cost of attempts that lost
+
+    class Meta:
+        abstract = True
+
+
+class Spend(Summed):
+    purpose = models.CharField(max_length=6)
+    provider = models.CharField(max_length=40)
+    model = models.CharField(max_length=200)
+    project_id = models.UUIDField()  # zero where there is none: NULLs are never equal
+    gateway_key_id = models.UUIDField()
+    policy = models.CharField(max_length=64)
 
     class Meta:
         abstract = True
@@ -100,3 +108,33 @@ class SpendDay(Spend):
 
     def __str__(self) -> str:
         return f"{self.day} {self.provider}/{self.model}"
+
+
+class TagSpend(Summed):
+    tag = models.CharField(max_length=200)
+    day = models.DateField()
+
+    class Meta:
+        abstract = True
+
+
+class TagDelta(TagSpend):
+    id = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "mode", "day"], name="tag_delta_of_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.tag}"
+
+
+class TagDay(TagSpend):
+    id = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "day", *TAG_DIMENSIONS], name="tag_day_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.tag}"

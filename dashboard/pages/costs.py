@@ -30,6 +30,7 @@ from routing.api.manage.reports import priced_target
 
 # Dimensions by which the list of calls can be filtered, too.
 LINKED = {"provider", "model", "project", "key", "policy", "tag"}
+MOST_ROWS = 200  # of the table, dearest first: tags are free, and there may be any number
 NAMELESS = {
     "provider": "no provider: refused before one was asked",
     "model": "no model",
@@ -91,6 +92,7 @@ def costs(request: TenantRequest) -> HttpResponse:
         "forecast": cost_reports.forecast(tenant, mode=mode, now=now),
         "what_if": _what_if(request, period),
         "rows": _cost_rows(request, rows, before, by=by, period=period),
+        "in_all": len(rows),
     }
     return render(request, "dashboard/costs.html", context)
 
@@ -162,6 +164,7 @@ def _cost_rows(
     period: Period,
 ) -> list[CostRow]:
     total = _sum(rows).cost
+    rows = rows[:MOST_ROWS]
     costs_before = {row.group[by]: row.totals.cost for row in before}
     key_ids = _key_ids(request) if by == "key" else {}
     return [

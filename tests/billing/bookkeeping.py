@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts import tenancy
-from billing.models import Attempt, Call, SpendDay, SpendDelta, SpendHour
+from billing.models import Attempt, Call, SpendDay, SpendDelta, SpendHour, TagDay, TagDelta
 from billing.models.spend import DIMENSIONS, SUMS, Spend
 
 Row = dict[str, Any]
@@ -60,5 +60,5 @@ def days() -> dict[tuple[Any, ...], Row]:
 def clear() -> None:
     """Empty books."""
     with tenancy.system_scope():
-        for model in (Call, Attempt, SpendDelta, SpendHour, SpendDay):
+        for model in (Call, Attempt, SpendDelta, SpendHour, SpendDay, TagDelta, TagDay):
             model.objects.all().delete()

@@ -1,11 +1,14 @@
 """Reports agree with the books at every moment, and with each other."""
 
+import importlib
 import threading
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from accounts import ids, tenancy
 from accounts.models import Tenant
 from billing import books, reports, rollups
 from billing.facts import AttemptEnded
+from billing.models import TagDay, TagDelta
 from billing.models.spend import SUMS
 from billing.periods import Period
 from billing.reports import GROUPS, SpendRow, Totals, UnknownGroup
@@ -104,6 +108,23 @@ def test_the_rows_by_tag_are_the_sums_over_the_calls_that_have_it(data: st.DataO
 @pytest.mark.django_db
 @given(data=st.data())
 @examples(20)
+def test_the_migration_sums_calls_up_by_tag_as_booking_does(data: st.DataObject) -> None:
+    tenant = TenantFactory.create()
+    book(data, tenant)
+    booked = {mode: spend(tenant, "tag", mode=mode) for mode in ("live", "test")}
+    with tenancy.system_scope():
+        TagDelta.objects.all().delete()
+        TagDay.objects.all().delete()
+
+    migration = importlib.import_module("billing.migrations.0011_sum_up_tags")
+    migration.sum_up(None, SimpleNamespace(connection=connection))
+
+    assert {mode: spend(tenant, "tag", mode=mode) for mode in booked} == booked
+
+
+@pytest.mark.django_db
+@given(data=st.data())
+@examples(20)
 def test_a_report_does_not_change_when_what_waits_is_folded(data: st.DataObject) -> None:
     tenant = TenantFactory.create()
     book(data, tenant)
@@ -121,7 +142,7 @@ def test_reports_asked_for_while_others_fold_never_miss_or_double_a_call(
     monkeypatch.setattr(rollups, "CHUNK", 1)
     tenant, done = TenantFactory.create(), threading.Event()
     for number in range(60):
-        books.book(story(tenant, policy=f"p{number}"))
+        books.book(story(tenant, policy=f"p{number}", tags=("a",)))
     seen: set[tuple[int, Decimal]] = set()
 
     def fold() -> None:
@@ -130,7 +151,8 @@ def test_reports_asked_for_while_others_fold_never_miss_or_double_a_call(
 
     thread = in_a_thread(fold)
     while not done.is_set():
-        for rows in (spend(tenant), spend(tenant, "day"), spend(tenant, "policy")):
+        for group in ((), ("day",), ("policy",), ("tag",)):
+            rows = spend(tenant, *group)
             seen.add((summed(rows).calls, summed(rows).cost))
     thread.join()
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from accounts import ids, tenancy
 from accounts.models import Tenant
 from billing import books, lease_rows, rollups, verification
-from billing.models import Attempt, BudgetWindow, Call, Lease, SpendDay, SpendDelta, SpendHour
+from billing.models import (
+    Attempt,
+    BudgetWindow,
+    Call,
+    Lease,
+    SpendDay,
+    SpendDelta,
+    SpendHour,
+    TagDay,
+)
 from tests.accounts.depth import examples
 from tests.billing import bookkeeping
 from tests.billing.stories import stories
@@ -37,7 +46,7 @@ def wrong(tenant: Tenant) -> list[str]:
 def some_books(tenant: Tenant) -> list[Call]:
     """Four calls of three days, folded in part, under a budget."""
     make_budget(tenant, "10", now=NOW)
-    calls = [book_call(tenant, opened_at=NOON - ago * DAY_MS) for ago in (9, 2, 0)]
+    calls = [book_call(tenant, opened_at=NOON - ago * DAY_MS, tags=("a",)) for ago in (9, 2, 0)]
     rollups.add_up()
     unpriced = AttemptEndedFactory.build(call="", cost=None, cost_status="unpriced")
     return [*calls, book_call(tenant, attempts=[unpriced])]
@@ -67,7 +76,7 @@ def test_it_says_how_much_it_looked_at(tenant: Tenant) -> None:
     assert counted.windows >= 2
 
 
-@pytest.mark.parametrize("model", [SpendHour, SpendDay])
+@pytest.mark.parametrize("model", [SpendHour, SpendDay, TagDay])
 def test_a_sum_that_was_changed_is_found(tenant: Tenant, model: type[SpendDay]) -> None:
     some_books(tenant)
     with tenancy.system_scope():

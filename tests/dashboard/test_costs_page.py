@@ -11,6 +11,7 @@ from django.test import Client
 
 from billing import money, rollups
 from billing.usage import Usage
+from dashboard.pages import costs
 from tests.dashboard.conftest import World, milliseconds
 from tests.dashboard.reading import exact, tables, text
 from tests.factories.accounts import ProjectFactory
@@ -72,6 +73,22 @@ def test_both_exports_hold_the_rows_of_the_screen(by: str, owner: Client, month:
     for exported in (list(csv.DictReader(io.StringIO(as_csv))), as_json["results"]):
         assert [Decimal(row["cost_usd"]) for row in exported] == [t.cost for t in on_screen]
         assert [int(row["calls"]) for row in exported] == [t.calls for t in on_screen]
+
+
+def test_of_very_many_tags_the_dearest_are_listed(
+    owner: Client, month: World, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book_call(month.tenant, opened_at=milliseconds(now), tags=("a", "b"))
+    everything = owner.get(f"{PAGE}&by=tag").context["rows"]
+    monkeypatch.setattr(costs, "MOST_ROWS", len(everything) - 1)
+
+    page = owner.get(f"{PAGE}&by=tag")
+
+    assert [row.name for row in everything] == ["nightly", "a", "b", "beta"]
+    assert page.context["rows"] == everything[:-1]
+    assert "the 3 dearest of 4" in text(page)
+    exported = owner.get(f"{PAGE}&by=tag&format=csv").content.decode()
+    assert len(list(csv.DictReader(io.StringIO(exported)))) == len(everything)
 
 
 def test_the_period_is_the_one_of_the_url(owner: Client, month: World, now: datetime) -> None:

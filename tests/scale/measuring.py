@@ -4,6 +4,7 @@ import os
 import statistics
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.test import Client
 
@@ -46,10 +47,13 @@ def pages(orders: Orders) -> list[Page]:
         rows = Call.objects.for_tenant(orders.tenant).filter(mode="live", attempts=2)
         call = ids.show("call", rows.order_by("-id")[0].id)
     listed = "/dashboard/calls/?mode=live"
+    first, last = (orders.now - timedelta(days=orders.days)).date(), orders.now.date()
     return [
         Page("overview", "/dashboard/?mode=live"),
         Page("costs", "/dashboard/costs/?mode=live"),
         Page("costs by key", "/dashboard/costs/?mode=live&by=key"),
+        Page("costs by tag", "/dashboard/costs/?mode=live&by=tag"),
+        Page("costs by tag, 90 days", f"/dashboard/costs/?mode=live&by=tag&from={first}&to={last}"),
         Page("calls", listed),
         Page("calls: common filters", f"{listed}&provider=groq&status=succeeded&tag=beta"),
         Page("calls: three filters", f"{listed}&provider=openai&status=failed&project=project-1"),

@@ -67,6 +67,7 @@ def fill(orders: Orders) -> Iterator[int]:
     with system_scope():
         _without_time_limit()
         _run(_hours(orders.tenant))
+        _run(_tag_days(orders.tenant))
         _run(_days(orders.tenant))
 
 
@@ -258,11 +259,42 @@ FROM (
 """
 
 
+def _tag_days(tenant: UUID) -> str:
+    """The days of a tenant's tags, as the roll-up makes them."""
+    its = _Words()
+    owner = its.id(tenant)
+    return f"""
+INSERT INTO billing_tagday (tenant_id, day, mode, tag, {", ".join(_ADDED)})
+SELECT c.tenant_id, {its.day("c.created_at")}, c.mode, t.value, count(*),
+  count(CASE WHEN c.status = 'succeeded' THEN 1 END),
+  count(CASE WHEN c.status = 'failed' THEN 1 END),
+  count(CASE WHEN c.status = 'succeeded' AND a.failed > 0 THEN 1 END),
+  count(CASE WHEN c.cache = 'hit' THEN 1 END), sum(coalesce(a.attempts, 0)),
+  sum(coalesce(a.failed, 0)), sum(coalesce(a.tokens_in, 0)), sum(coalesce(a.tokens_out, 0)), 0,
+  sum(coalesce(a.cost, 0)), sum(c.saved), 0, count(CASE WHEN c.cost IS NULL THEN 1 END),
+  sum(coalesce(a.lost, 0))
+FROM billing_call c {its.each_tag}
+LEFT JOIN (
+  SELECT call_id, count(*) AS attempts, sum(input_uncached) AS tokens_in,
+    count(CASE WHEN outcome IN ('rate_limit', 'server') THEN 1 END) AS failed,
+    sum(output_visible) AS tokens_out, sum(coalesce(cost, 0)) AS cost,
+    sum(CASE WHEN outcome = 'lost' THEN cost ELSE 0 END) AS lost
+  FROM billing_attempt WHERE tenant_id = {owner} GROUP BY call_id
+) a ON a.call_id = c.id
+WHERE c.tenant_id = {owner} GROUP BY 1, 2, 3, 4
+"""
+
+
 class _Words:
     """What PostgreSQL and SQLite say in different words."""
 
     def __init__(self) -> None:
         self.is_postgresql = connection.vendor == "postgresql"
+        self.each_tag = (
+            "CROSS JOIN LATERAL jsonb_array_elements_text(c.tags) AS t(value)"
+            if self.is_postgresql
+            else "CROSS JOIN json_each(c.tags) AS t"
+        )
 
     def numbers(self, first: int, last: int) -> str:
         if self.is_postgresql:

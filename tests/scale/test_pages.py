@@ -40,7 +40,9 @@ def emptied(transactional_db: None) -> Iterator[None]:
     yield
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE billing_call, billing_attempt, billing_spendhour")
+            cursor.execute(
+                "TRUNCATE billing_call, billing_attempt, billing_spendhour, billing_tagday"
+            )
 
 
 @full
