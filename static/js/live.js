@@ -69,7 +69,6 @@
     }
     if (!off) return location.reload(); // what came meanwhile is missing
     show("off");
-    tell("flo2-live-off");
     socket?.close();
   });
   document.addEventListener("visibilitychange", saySeen);

@@ -46,7 +46,7 @@ def pages(orders: Orders) -> list[Page]:
     with tenant_scope(orders.tenant):
         rows = Call.objects.for_tenant(orders.tenant).filter(mode="live", attempts=2)
         call = ids.show("call", rows.order_by("-id")[0].id)
-    listed = "/dashboard/calls/?mode=live"
+    listed, spend = "/dashboard/calls/?mode=live", "/api/v1/reports/spend"
     first, last = (orders.now - timedelta(days=orders.days)).date(), orders.now.date()
     return [
         Page("overview", "/dashboard/?mode=live"),
@@ -54,6 +54,9 @@ def pages(orders: Orders) -> list[Page]:
         Page("costs by key", "/dashboard/costs/?mode=live&by=key"),
         Page("costs by tag", "/dashboard/costs/?mode=live&by=tag"),
         Page("costs by tag, 90 days", f"/dashboard/costs/?mode=live&by=tag&from={first}&to={last}"),
+        Page(
+            "API: spend by tag, 90 days", f"{spend}?mode=live&group_by=tag&from={first}&to={last}"
+        ),
         Page("calls", listed),
         Page("calls: common filters", f"{listed}&provider=groq&status=succeeded&tag=beta"),
         Page("calls: three filters", f"{listed}&provider=openai&status=failed&project=project-1"),
