@@ -5,7 +5,7 @@ them. What a call had reserved leaves its process's lease by the same amount.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -26,8 +26,8 @@ class Purse(Protocol):
     @property
     def holder(self) -> Holder: ...
 
-    def windows_of(self, call: str) -> Collection[WindowKey]:
-        """The windows in which a call has a reservation."""
+    def pays(self, call: str, key: WindowKey) -> bool:
+        """Whether a call has a reservation in this window."""
 
     def forgive(self, key: WindowKey, amount: int) -> None:
         """A lease had less than its calls cost: no debt remains."""
@@ -128,23 +128,18 @@ def _cost(call: Booked) -> int:
 def _count(budget: Budget, charges: Iterable[Charge], purse: Purse | None) -> list[Forgiven]:
     spent: defaultdict[WindowKey, int] = defaultdict(int)
     leased: defaultdict[WindowKey, int] = defaultdict(int)
-    reserved_in: Callable[[str], Collection[WindowKey]] = purse.windows_of if purse else _nowhere
     for call, amount in charges:
         key = key_of(budget, call.opened.mode, call.opened.opened_at)
         if key is None:
             continue
         spent[key] += amount
-        if call.sign > 0 and key in reserved_in(call.opened.call):
+        if purse and call.sign > 0 and purse.pays(call.opened.call, key):
             leased[key] += amount
     return [
         Forgiven(key, short)
         for key in sorted(spent)  # always in this order: no dead-locks
         if (short := _move(budget, key, spent[key], leased[key], purse))
     ]
-
-
-def _nowhere(_: str) -> Collection[WindowKey]:
-    return ()
 
 
 def _move(budget: Budget, key: WindowKey, spent: int, owed: int, purse: Purse | None) -> int:

@@ -46,6 +46,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     expected_cost: Decimal | None = None  # of the first target: for a call that nobody settles
     experiment: str = ""  # exp_…/arm
     task: str = ""  # the kind of work asked for, where a tenant's labels make it matter
+    reserved: tuple[UUID, ...] = ()  # budgets whose leases, in its process's hands, pay for it
 
 
 class AttemptStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="started"):

@@ -253,6 +253,11 @@ def keep_aside(path: Path, facts: Iterable[Fact]) -> None:
         file.write(b"".join(map(line_of, facts)))
 
 
+def owner_of(path: Path) -> str:
+    """The name of the process that wrote this file: of its first file, without what follows."""
+    return path.stem.partition("~")[0]
+
+
 class Adopted:
     """A dead process's journal, locked by us."""
 

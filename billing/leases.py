@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -79,6 +79,10 @@ class Hold:
 
     def __init__(self, slices: list[Slice], amount: int) -> None:
         self.slices, self.amount = slices, amount
+
+    @property
+    def budgets(self) -> tuple[UUID, ...]:
+        return tuple(one.key.budget for one in self.slices)
 
 
 class Leases:
@@ -291,10 +295,10 @@ class Leases:
 
     # What the shipper's thread does -------------------------------------------------------------
 
-    def windows_of(self, call: str) -> Collection[WindowKey]:
-        """The windows in which a call has a reservation."""
+    def pays(self, call: str, key: WindowKey) -> bool:
+        """Whether a call has a reservation in this window."""
         hold = self._holds.get(call)
-        return [one.key for one in hold.slices] if hold else ()
+        return hold is not None and any(one.key == key for one in hold.slices)
 
     def booked(self, call: str) -> None:
         """The call's end is in the database."""

@@ -7,11 +7,13 @@ from decimal import Decimal
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from uuid import UUID
 
 from accounts.tenancy import system_scope
 from billing import books, journal, rows
 from billing.deltas import Booked
 from billing.facts import GATEWAY_DIED, AttemptEnded, CallOpened, CallSettled, Fact, Role
+from billing.lease_rows import Holder, WindowKey
 from billing.models import Attempt, Call
 from billing.rows import CallFacts
 from billing.usage import Usage
@@ -29,18 +31,18 @@ def adopt_dead_journals(folder: Path, *, own: Iterable[Path] = ()) -> list[Booke
     aside when all of that is booked; one who dies before leaves them to the next.
     """
     booked: list[Booked] = []
-    orphans: dict[str, CallFacts] = {}
+    estates: dict[str, Estate] = {}
     shipped = False
     taken = list(journal.adopt(folder, own=own))
     try:
         for adopted in taken:
-            booked += _ship(adopted.path, orphans)
-        facts = [
-            fact for call, its in orphans.items() for fact in _unknown(_with_opening(call, its))
-        ]
-        if facts:  # where one of them cannot be booked, the others are
-            aside = partial(journal.keep_aside, taken[-1].path)
-            booked += books.book_what_fits(facts, aside=aside)
+            owner = journal.owner_of(adopted.path)
+            booked += _ship(adopted.path, estates.setdefault(owner, Estate(owner)))
+        for estate in estates.values():
+            # Where one of its calls cannot be booked, the others are.
+            if facts := estate.ends():
+                aside = partial(journal.keep_aside, taken[-1].path)
+                booked += books.book_what_fits(facts, aside=aside, purse=estate)
         shipped = True
     finally:
         for adopted in taken:
@@ -65,21 +67,60 @@ def forget_shipped(folder: Path) -> int:
     return journal.forget_shipped(folder, older_than=time.time() - KEEP_SHIPPED_SECONDS)
 
 
-def _ship(path: Path, orphans: dict[str, CallFacts]) -> list[Booked]:
+class Estate:
+    """What a dead process left: calls without an end, and the leases that pay for its calls.
+
+    What a call cost leaves the lease when it is booked, as it would have in its lifetime: otherwise
+    the window would count it twice until the lease is returned.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self.holder = Holder(owner, "")
+        self._orphans: dict[str, CallFacts] = {}
+        self._reserved: dict[str, tuple[UUID, ...]] = {}  # budgets, by call
+
+    def add(self, fact: Fact, *, is_booked: bool) -> None:
+        self._orphans.setdefault(fact.call, CallFacts()).add(fact)
+        if isinstance(fact, CallOpened) and fact.reserved:
+            self._reserved[fact.call] = fact.reserved
+        if isinstance(fact, CallSettled):
+            del self._orphans[fact.call]
+            if is_booked:
+                self.booked(fact.call)
+
+    def ends(self) -> list[Fact]:
+        """The ends of the calls that have none."""
+        return [
+            fact
+            for call, its in self._orphans.items()
+            for fact in _unknown(_with_opening(call, its))
+        ]
+
+    def pays(self, call: str, key: WindowKey) -> bool:
+        """Whether a call had a reservation in this window."""
+        return key.budget in self._reserved.get(call, ())
+
+    def forgive(self, key: WindowKey, amount: int) -> None:
+        """The lease had less than its calls cost: nobody is left who could owe it."""
+
+    def booked(self, call: str) -> None:
+        """The call's end is in the database."""
+        self._reserved.pop(call, None)
+
+
+def _ship(path: Path, estate: Estate) -> list[Booked]:
     """Book what is not booked yet; note the calls that have no end, booked or not."""
     booked: list[Booked] = []
     position = books.position_of(path.name)
     records = journal.read(path)
     while batch := list(islice(records, BATCH_RECORDS)):
+        for record in batch:
+            estate.add(record.fact, is_booked=record.start < position)
         if new := [record.fact for record in batch if record.start >= position]:
             cursor = (path.name, batch[-1].end)
             booked += books.book_what_fits(
-                new, cursor=cursor, aside=partial(journal.keep_aside, path)
+                new, cursor=cursor, aside=partial(journal.keep_aside, path), purse=estate
             )
-        for fact in (record.fact for record in batch):
-            orphans.setdefault(fact.call, CallFacts()).add(fact)
-            if isinstance(fact, CallSettled):
-                del orphans[fact.call]
     return booked
 
 

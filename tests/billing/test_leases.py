@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import audit, ids, tenancy
 from accounts.errors import Unavailable
 from accounts.models import Tenant
-from billing import budgets, known_budgets, lease_rows, leases
+from billing import budgets, known_budgets, lease_rows, leases, reconcile
 from billing.errors import BudgetExceeded
 from billing.ledger import Ledger, OpenCall
 from tests.accounts.databases import away
@@ -239,6 +239,40 @@ def test_a_dead_process_leaves_its_leases_once_its_journal_is_shipped(
 
         assert window_of(budget).spent == Decimal("0.85")
         assert set(leases_of(budget)) == {living.journal.name}
+
+
+def test_what_a_dead_process_spent_is_not_counted_twice_until_its_lease_is_returned(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    budget = make_budget(tenant, "1")
+    with books_in(tmp_path) as dying:
+        shipped = asyncio.run(admit(dying, opened(tenant), "0.3"))
+        dying.shipper._turn(everything=True)  # the opening alone is on the books
+        settle(shipped, "0.2")
+        settle(asyncio.run(admit(dying, opened(tenant), "0.3")), "0.3")
+        asyncio.run(admit(dying, opened(tenant, expected_cost=Decimal("0.25")), "0.3"))
+    assert counted(budget) == (Decimal(0), Decimal("0.8"))
+
+    reconcile.adopt_dead_journals(tmp_path)
+    assert counted(budget) == (Decimal("0.75"), Decimal("0.05"))
+    with books_in(tmp_path) as living:  # and nobody is refused what there is
+        settle(asyncio.run(admit(living, opened(tenant), "0.2")), "0.2")
+    reconcile.adopt_dead_journals(tmp_path)
+    lease_rows.release_the_dead(tmp_path, lease_rows.folder_id(tmp_path))
+    assert counted(budget) == (Decimal("0.95"), Decimal(0))
+
+
+def test_a_call_that_no_lease_paid_for_takes_nothing_from_the_lease_of_the_dead(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    with books_in(tmp_path) as dying:
+        unpaid = asyncio.run(admit(dying, opened(tenant), "0.3"))  # there is no budget yet
+        budget = make_budget(tenant, "1")
+        asyncio.run(admit(dying, opened(tenant, expected_cost=Decimal("0.25")), "0.3"))
+        settle(unpaid, "0.2")
+    reconcile.adopt_dead_journals(tmp_path)
+
+    assert counted(budget) == (Decimal("0.45"), Decimal("0.05"))
 
 
 def test_a_rotated_journal_is_no_sign_of_death(
