@@ -50,6 +50,8 @@ class Granted(NamedTuple):
     spent: Decimal
     leased: Decimal
     has_others: bool  # hold slices of it
+    is_over: bool = False  # what is spent and leased is more than the limit
+    raised_until: int = windows.NEVER  # Unix ms; from then on the limit is lower
 
 
 GONE = Granted(0, 0, ZERO, ZERO, ZERO, has_others=False)
@@ -68,15 +70,24 @@ def take(tenant: UUID, key: WindowKey, holder: Holder, need: int) -> Granted:
             return GONE
         leases = Lease.objects.for_tenant(tenant).filter(window=window, amount__gt=0)
         others = leases.exclude(holder=holder.name).count()
-        limit = effective_limit(budget, timezone.now())
-        remaining = max(0, money.to_pico(limit - window.spent - window.leased))
+        now = timezone.now()
+        limit = effective_limit(budget, now)
+        left = money.to_pico(limit - window.spent - window.leased)
+        remaining = max(0, left)
         amount = _slice(remaining, need, others + 1)
         if amount:
             window.leased += money.from_pico(amount)
             window.save(update_fields=["leased"])
             _add(window, holder, amount)
         return Granted(
-            amount, remaining - amount, limit, window.spent, window.leased, has_others=bool(others)
+            amount,
+            remaining - amount,
+            limit,
+            window.spent,
+            window.leased,
+            has_others=bool(others),
+            is_over=left < 0,
+            raised_until=_raised_until(budget, now),
         )
 
 
@@ -181,6 +192,11 @@ def effective_limit(budget: Budget, now: datetime) -> Decimal:
     if budget.raised_until and budget.raised_until > now:
         return min(limit + budget.raised_by, money.LARGEST)
     return limit
+
+
+def _raised_until(budget: Budget, now: datetime) -> int:
+    until = budget.raised_until
+    return windows.milliseconds(until) if until and until > now else windows.NEVER
 
 
 def locked(tenant: UUID, key: WindowKey) -> BudgetWindow | None:

@@ -24,7 +24,8 @@ from accounts.errors import Unavailable
 from billing import known_budgets, lease_rows, money, windows
 from billing.errors import BudgetExceeded
 from billing.known_budgets import Terms
-from billing.lease_rows import Granted, Holder, WindowKey
+from billing.lease_rows import Holder, WindowKey
+from billing.slices import Slice
 
 IDLE_SECONDS = 2.0
 REFUSAL_SECONDS = 0.25  # so long a refusal is remembered
@@ -42,33 +43,10 @@ class Payer(msgspec.Struct, frozen=True, gc=False):
     lineage: UUID | None = None
 
 
-class Slice:
-    """This process's part of one window. Amounts are pico-dollars."""
-
-    def __init__(self, terms: Terms, key: WindowKey, end: int) -> None:
-        self.terms, self.key, self.end = terms, key, end
-        self.free = 0
-        self.reserved = 0
-        self.waiting = 0  # calls that reserved here and are not booked yet
-        self.used_at = 0.0
-        self.stands: Granted | None = None  # as the window stood when it was asked last
-        self.asked_at = 0.0
-        self.low = 0
-        self.refused: tuple[float, int] = (0.0, 0)  # until when, from which need on
-        self.is_called_back = False
-        self.is_topping_up = False
-        self.gate = asyncio.Lock()  # one at a time asks for more
-        self.moving = threading.Lock()  # held while the lease's row is changed
-
-    def refuses(self, need: int, now: float) -> bool:
-        until, least = self.refused
-        return now < until and need >= least
-
-
 class Short(Exception):
     """A slice has less than is needed; or (None) the tenant's budgets are not in memory."""
 
-    def __init__(self, lacking: "Slice | None", need: int = 0) -> None:
+    def __init__(self, lacking: Slice | None, need: int = 0) -> None:
         self.slice, self.need = lacking, need
 
 
@@ -109,7 +87,10 @@ class Leases:
             return None
         with self._lock:
             for one in slices:
-                if one.free < need:
+                if at >= one.raised_until:
+                    one.raised_until = windows.NEVER
+                    one.doubt()
+                if not one.has(need):
                     raise Short(one, need)
             for one in slices:
                 one.free -= need
@@ -129,7 +110,7 @@ class Leases:
             return
         with self._lock:
             for one in hold.slices:
-                if one.free < more:
+                if not one.has(more):
                     raise Short(one, more)
             for one in hold.slices:
                 one.free -= more
@@ -194,14 +175,11 @@ class Leases:
             return
         one, need = short.slice, short.need
         async with one.gate:
-            if one.free >= need:
+            if one.has(need):
                 return
             if one.stands and one.refuses(need, self._clock()):
                 raise self._exceeded(one, need)
-            lacking = (
-                need - one.free
-            )  # more than the need after a call that cost more than it might
-            if await self._grow(one, lacking) or await self._recall(one, lacking):
+            if await self._grow(one, need) or await self._recall(one, need):
                 return
             one.refused = (self._clock() + REFUSAL_SECONDS, need)
             raise self._exceeded(one, need)
@@ -218,27 +196,51 @@ class Leases:
                 await self.fill(payer, short)
                 continue
             for one in slices:
-                too_old = newest is not None and self._clock() - one.asked_at > newest
+                age = self._clock() - one.asked_at
+                too_old = newest is not None and age > newest
+                too_old = too_old or (one.is_doubted and age > REFUSAL_SECONDS)
                 if one.stands is None or too_old:
                     await self._grow(one, 0)
             return min((one.free + _room(one) for one in slices), default=None)
         raise Unavailable("The gateway cannot read your budgets at the moment.")
 
     async def _grow(self, one: Slice, need: int) -> bool:
-        """Lease more; whether there is enough now."""
-        granted: Granted = await self._ask(self._lease_more, one, need)
-        return granted.amount >= need
+        """Lease what is lacking, or (0) another slice; whether there is enough now."""
+        is_enough: bool = await self._ask(self._lease_more, one, need)
+        return is_enough
 
-    def _lease_more(self, one: Slice, need: int) -> Granted:
+    def _lease_more(self, one: Slice, need: int) -> bool:
         """In a thread. What was granted is in memory even if nobody waits for it any more."""
         with one.moving:
-            granted = lease_rows.take(one.terms.tenant, one.key, self.holder, need)
+            doubts = one.doubts
+            if one.is_doubted:
+                self._put_back(one)
+            # More than the need after a call that cost more than it might.
+            lacking = max(0, need - one.free) if need else 0
+            granted = lease_rows.take(one.terms.tenant, one.key, self.holder, lacking)
             with self._lock:
                 one.free += granted.amount
+                # While the limit is passed, what calls do not need is no longer there to spend.
+                one.is_doubted = granted.is_over or one.doubts != doubts
+                one.raised_until = granted.raised_until
                 one.stands, one.asked_at = granted, self._clock()
                 one.used_at = self._clock()
-                one.low = granted.amount // LOW_SHARE if granted.amount > need else 0
-        return granted
+                one.low = granted.amount // LOW_SHARE if granted.amount > lacking else 0
+        return granted.amount >= lacking and not granted.is_over
+
+    def _put_back(self, one: Slice) -> None:
+        """Return what is free; `moving` is held. Raises DatabaseError."""
+        with self._lock:
+            amount = max(0, one.free)
+            one.free -= amount
+        if not amount:
+            return
+        try:
+            lease_rows.give_back(one.terms.tenant, one.key, self.holder, amount)
+        except DatabaseError:
+            with self._lock:
+                one.free += amount
+            raise
 
     async def _recall(self, one: Slice, need: int) -> bool:
         """Have other processes give back what lies idle, then try again."""
@@ -356,12 +358,16 @@ class Leases:
         with self._lock:
             return [*self._slices.values(), *self._old]
 
-    def call_back(self, tenant: UUID | None, budget: UUID | None) -> None:
-        """A budget has changed, or somebody needs more: give back what lies idle, soon."""
+    def call_back(
+        self, tenant: UUID | None, budget: UUID | None, *, has_changed: bool = False
+    ) -> None:
+        """Somebody needs more, or a budget has changed: give back what lies idle, soon."""
         for one in self._every_slice():
             if tenant in {None, one.terms.tenant} and budget in {None, one.terms.id}:
                 one.is_called_back = True
                 one.refused = (0.0, 0)
+                if has_changed:
+                    one.doubt()
 
 
 def _room(one: Slice) -> int:
@@ -373,6 +379,11 @@ def _call_back(tenant: UUID | None, budget: UUID | None) -> None:
         leases.call_back(tenant, budget)
 
 
+def _changed(tenant: UUID | None, budget: UUID | None) -> None:
+    for leases in list(_all):
+        leases.call_back(tenant, budget, has_changed=True)
+
+
 _all: weakref.WeakSet[Leases] = weakref.WeakSet()
-changes.listen(known_budgets.KIND, _call_back)
+changes.listen(known_budgets.KIND, _changed)
 changes.listen(lease_rows.RECALL, _call_back)

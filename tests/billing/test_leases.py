@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import audit, ids, tenancy
 from accounts.errors import Unavailable
 from accounts.models import Tenant
-from billing import budgets, known_budgets, lease_rows, leases, reconcile
+from billing import known_budgets, lease_rows, leases, reconcile
 from billing.errors import BudgetExceeded
 from billing.ledger import Ledger, OpenCall
 from tests.accounts.databases import away
@@ -288,20 +288,6 @@ def test_a_rotated_journal_is_no_sign_of_death(
     assert not (tmp_path / f"{books.journal.name}.jnl").exists()
     assert lease_rows.release_the_dead(tmp_path, lease_rows.folder_id(tmp_path)) == 0
     assert set(leases_of(budget)) == {books.journal.name}
-
-
-def test_a_lower_limit_calls_slices_back(books: Ledger, tenant: Tenant) -> None:
-    budget = make_budget(tenant, "100")
-    settle(asyncio.run(admit(books, opened(tenant), "0.01")), "0.01")
-    with tenancy.tenant_scope(tenant.pk):
-        budgets.change(budget, limit=Decimal(0), actor=audit.SYSTEM, now=timezone.now())
-    known_budgets._forget(tenant.pk, None)
-    books.leases.call_back(tenant.pk, budget.pk)
-    ship(books)
-
-    assert window_of(budget).leased == 0
-    with pytest.raises(BudgetExceeded):
-        asyncio.run(admit(books, opened(tenant), "0.01"))
 
 
 def test_a_call_that_cannot_be_written_reserves_nothing(
