@@ -34,7 +34,7 @@ def rewrap(*, apply: bool = True) -> Outcome:
     masters, outcome = vault.master_keys(settings.FLO2_MASTER_KEYS), Outcome()
     for batch in _batches():
         with system_scope():
-            rows = Tenant.objects.select_for_update().filter(pk__in=batch).order_by("pk")
+            rows = Tenant.objects.select_for_update(no_key=True).filter(pk__in=batch).order_by("pk")
             for tenant in rows:
                 if tenant.sealed_data_key:
                     _rewrap(tenant, masters, outcome, apply=apply)

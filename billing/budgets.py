@@ -128,6 +128,7 @@ def remove(budget: Budget, *, actor: audit.Actor) -> None:
     """Remove a budget with its counters; calls and costs stay on the books."""
     audit.record(budget.tenant, actor=actor, action="budget.removed", subject=_named(budget))
     changes.record(known_budgets.KIND, tenant=budget.tenant_id, subject=budget.pk)
+    lease_rows.lock_all(budget)
     budget.delete()
 
 

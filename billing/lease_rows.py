@@ -164,7 +164,7 @@ def write_off(host: str, folder: Path) -> int:
 def _release(lease: Lease) -> int:
     """Return all of a lease; 0 where somebody else has done it."""
     with tenant_scope(lease.tenant_id):
-        windows_ = BudgetWindow.objects.for_tenant(lease.tenant_id).select_for_update()
+        windows_ = BudgetWindow.objects.for_tenant(lease.tenant_id).select_for_update(no_key=True)
         window = windows_.filter(pk=lease.window_id).first()
         current = Lease.objects.for_tenant(lease.tenant_id).filter(pk=lease.pk).first()
         if window is None or current is None:
@@ -207,8 +207,14 @@ def locked(tenant: UUID, key: WindowKey) -> BudgetWindow | None:
         "calls": key.calls,
         "starts_at": windows.instant(key.start),
     }
-    found = rows.select_for_update().filter(**place).first()
+    found = rows.select_for_update(no_key=True).filter(**place).first()
     if found is None and Budget.objects.for_tenant(tenant).filter(pk=key.budget).exists():
         rows.get_or_create(**place, defaults={"tenant_id": tenant})
-        found = rows.select_for_update().filter(**place).first()
+        found = rows.select_for_update(no_key=True).filter(**place).first()
     return found
+
+
+def lock_all(budget: Budget) -> None:
+    """Lock every window before what hangs on it, in the order of those who book calls."""
+    rows = BudgetWindow.objects.for_tenant(budget.tenant_id).filter(budget=budget)
+    list(rows.select_for_update().order_by("calls", "starts_at"))
