@@ -5,7 +5,8 @@ them. What a call had reserved leaves its process's lease by the same amount.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -48,6 +49,7 @@ class Charge(NamedTuple):
     amount: int
 
 
+MOST_ROWS = 200  # in one statement
 Lineages = dict[UUID, UUID]  # of gateway keys
 
 
@@ -60,12 +62,9 @@ def book(booked: Iterable[Booked], purse: Purse | None) -> list[Forgiven]:
     budgets = list(Budget.objects.filter(tenant_id__in=tenants).order_by("id"))
     if not budgets:
         return []
-    lineages = _lineages(budgets, charges)
-    forgiven = []
-    for budget in budgets:
-        theirs = [charge for charge in charges if covers(budget, charge.call, lineages)]
-        forgiven += _count(budget, theirs, purse)
-    return forgiven
+    moves, by_id = _moves(budgets, charges, purse), {budget.pk: budget for budget in budgets}
+    found = lease_rows.locked_all(sorted(moves), by_id)
+    return _move(found, moves, by_id, purse)
 
 
 def tell(purse: Purse, booked: Iterable[Booked], forgiven: Iterable[Forgiven]) -> None:
@@ -98,8 +97,15 @@ def key_of(budget: Budget, calls: str, at: int) -> WindowKey | None:
 
 def alert(budget: Budget, window: BudgetWindow, *, before: Decimal, now: datetime) -> None:
     """Note the thresholds that spending has reached since it was so much: each once."""
+    if reached := _reached(budget, window, before=before, now=now):
+        BudgetAlert.objects.for_tenant(budget.tenant_id).bulk_create(reached, ignore_conflicts=True)
+
+
+def _reached(
+    budget: Budget, window: BudgetWindow, *, before: Decimal, now: datetime
+) -> list[BudgetAlert]:
     limit, spent = lease_rows.effective_limit(budget, now), window.spent
-    reached = [
+    return [
         BudgetAlert(
             tenant_id=budget.tenant_id,
             window=window,
@@ -111,8 +117,6 @@ def alert(budget: Budget, window: BudgetWindow, *, before: Decimal, now: datetim
         for percent in percents(budget)
         if before * 100 < limit * percent <= spent * 100
     ]
-    if reached:
-        BudgetAlert.objects.for_tenant(budget.tenant_id).bulk_create(reached, ignore_conflicts=True)
 
 
 def percents(budget: Budget) -> Sequence[int]:
@@ -125,44 +129,60 @@ def _cost(call: Booked) -> int:
     return call.sign * total
 
 
-def _count(budget: Budget, charges: Iterable[Charge], purse: Purse | None) -> list[Forgiven]:
-    spent: defaultdict[WindowKey, int] = defaultdict(int)
-    leased: defaultdict[WindowKey, int] = defaultdict(int)
-    for call, amount in charges:
-        key = key_of(budget, call.opened.mode, call.opened.opened_at)
-        if key is None:
-            continue
-        spent[key] += amount
-        if purse and call.sign > 0 and purse.pays(call.opened.call, key):
-            leased[key] += amount
-    return [
-        Forgiven(key, short)
-        for key in sorted(spent)  # always in this order: no dead-locks
-        if (short := _move(budget, key, spent[key], leased[key], purse))
-    ]
+@dataclass
+class Move:
+    """What a batch of calls adds to one window, in pico-dollars."""
+
+    spent: int = 0
+    owed: int = 0  # of that what the lease of the calls' process pays
 
 
-def _move(budget: Budget, key: WindowKey, spent: int, owed: int, purse: Purse | None) -> int:
-    """Count in one window; how much the process's lease was short of."""
-    window = lease_rows.locked(budget.tenant_id, key)
-    if window is None:
-        return 0
-    short = 0
-    before = window.spent
-    window.spent = before + money.from_pico(spent)
-    if purse and owed:
-        leases = Lease.objects.for_tenant(budget.tenant_id).filter(window=window)
-        lease = leases.filter(holder=purse.holder.name).first()
+def _moves(
+    budgets: Iterable[Budget], charges: Sequence[Charge], purse: Purse | None
+) -> dict[WindowKey, Move]:
+    lineages = _lineages(budgets, charges)
+    by_tenant: defaultdict[UUID, list[Charge]] = defaultdict(list)
+    for charge in charges:
+        by_tenant[charge.call.opened.tenant].append(charge)
+    moves: defaultdict[WindowKey, Move] = defaultdict(Move)
+    for budget in budgets:
+        for call, amount in by_tenant[budget.tenant_id]:
+            if not covers(budget, call, lineages):
+                continue
+            key = key_of(budget, call.opened.mode, call.opened.opened_at)
+            if key is None:
+                continue
+            moves[key].spent += amount
+            if purse and call.sign > 0 and purse.pays(call.opened.call, key):
+                moves[key].owed += amount
+    return moves
+
+
+def _move(
+    found: Mapping[WindowKey, BudgetWindow],
+    moves: Mapping[WindowKey, Move],
+    budgets: Mapping[UUID, Budget],
+    purse: Purse | None,
+) -> list[Forgiven]:
+    """Count in windows that are locked; how much the process's leases were short of."""
+    owing = [found[key].pk for key in found if moves[key].owed]
+    leases = lease_rows.of_holder(purse.holder, owing) if purse and owing else {}
+    now, alerts, forgiven = timezone.now(), [], []
+    for key, window in found.items():
+        move, before, lease = moves[key], window.spent, leases.get(window.pk)
+        window.spent = before + money.from_pico(move.spent)
         held = money.to_pico(lease.amount) if lease else 0
-        paid = min(owed, held)
-        short = owed - paid
+        paid = min(move.owed, held)
         if lease and paid:
             lease.amount = money.from_pico(held - paid)
-            lease.save(update_fields=["amount"])
             window.leased = window.leased - money.from_pico(paid)
-    window.save(update_fields=["spent", "leased"])
-    alert(budget, window, before=before, now=timezone.now())
-    return short
+        if move.owed > paid:
+            forgiven.append(Forgiven(key, move.owed - paid))
+        alerts += _reached(budgets[key.budget], window, before=before, now=now)
+    BudgetWindow.objects.bulk_update(found.values(), ["spent", "leased"], batch_size=MOST_ROWS)
+    Lease.objects.bulk_update(leases.values(), ["amount"], batch_size=MOST_ROWS)
+    BudgetAlert.objects.bulk_create(alerts, ignore_conflicts=True)
+    return forgiven
 
 
 def _lineages(budgets: Iterable[Budget], charges: Iterable[Charge]) -> Lineages:

@@ -6,6 +6,7 @@ counts alone.
 
 import contextlib
 import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -212,6 +213,45 @@ def locked(tenant: UUID, key: WindowKey) -> BudgetWindow | None:
         rows.get_or_create(**place, defaults={"tenant_id": tenant})
         found = rows.select_for_update(no_key=True).filter(**place).first()
     return found
+
+
+def locked_all(
+    keys: Sequence[WindowKey], budgets: Mapping[UUID, Budget]
+) -> dict[WindowKey, BudgetWindow]:
+    """The rows of windows of any tenants, made where they are missing, locked in this order."""
+    known = _find(keys)
+    missing = [
+        BudgetWindow(
+            tenant_id=budgets[key.budget].tenant_id,
+            budget_id=key.budget,
+            calls=key.calls,
+            starts_at=windows.instant(key.start),
+        )
+        for key in keys
+        if key not in known
+    ]
+    if missing:  # before anything is locked, so that nobody who makes the same waits in a circle
+        BudgetWindow.objects.bulk_create(missing, ignore_conflicts=True)
+    return _find(keys, lock=True)
+
+
+def _find(keys: Sequence[WindowKey], *, lock: bool = False) -> dict[WindowKey, BudgetWindow]:
+    rows = BudgetWindow.objects.filter(
+        budget__in={key.budget for key in keys},
+        starts_at__in={windows.instant(key.start) for key in keys},
+    )
+    if lock:
+        rows = rows.select_for_update(no_key=True)
+    ordered = rows.order_by("budget_id", "calls", "starts_at")
+    found = {(row.budget_id, row.calls, row.starts_at): row for row in ordered}
+    places = {key: (key.budget, key.calls, windows.instant(key.start)) for key in keys}
+    return {key: found[place] for key, place in places.items() if place in found}
+
+
+def of_holder(holder: Holder, of_windows: Sequence[UUID]) -> dict[UUID, Lease]:
+    """A process's leases, by window."""
+    rows = Lease.objects.filter(window__in=of_windows, holder=holder.name)
+    return {lease.window_id: lease for lease in rows}
 
 
 def lock_all(budget: Budget) -> None:
