@@ -8,7 +8,8 @@ that a process that dies takes none with it. The clock is Redis's own.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -29,6 +30,7 @@ from billing.rates import (
 log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 0.025
+TIMEOUT_STEPS = 5
 AWAY_SECONDS = 1.0  # after a failure Redis is left alone for so long
 CORRECTION_PAUSES = (0.0, 1.1, 5.0, 30.0)  # before each try to give a place back
 MOST_CORRECTIONS = 2_000  # on their way at a time
@@ -174,7 +176,7 @@ class RedisRates:
             deadline = max(deadline, 1.0)  # the first time it has to connect
         key = f"{PREFIX}{limits.subject.hex}"
         try:
-            async with asyncio.timeout(deadline):
+            async with _answer_within(deadline):
                 answer: list[int] = await self._redis.eval(script, 1, key, *values)  # type: ignore[arg-type]
                 return answer
         except (RedisError, OSError, TimeoutError):
@@ -182,3 +184,36 @@ class RedisRates:
                 log.warning("Redis is away; this process keeps its share of rate limits")
             self._away_until = self._clock() + AWAY_SECONDS
             raise SharedAway(may_have_counted=True) from None
+
+
+@asynccontextmanager
+async def _answer_within(seconds: float) -> AsyncIterator[None]:
+    """A timeout that is counted in several steps of the loop.
+
+    When this process was busy itself, the end of a plain timeout and the answer are both there at
+    once, and the timeout wins: a limit would be shared out in parts because we were slow.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        timer = _Timer(loop, seconds / TIMEOUT_STEPS, limit)
+        try:
+            yield
+        finally:
+            timer.stop()
+
+
+class _Timer:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, step_s: float, limit: asyncio.Timeout
+    ) -> None:
+        self._loop, self._step_s, self._limit = loop, step_s, limit
+        self._next = loop.call_later(step_s, self._pass, 1)
+
+    def _pass(self, steps: int) -> None:
+        if steps < TIMEOUT_STEPS:
+            self._next = self._loop.call_later(self._step_s, self._pass, steps + 1)
+        else:
+            self._limit.reschedule(self._loop.time())
+
+    def stop(self) -> None:
+        self._next.cancel()

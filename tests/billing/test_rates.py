@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -202,6 +203,29 @@ def test_processes_at_one_redis_share_a_limit_exactly() -> None:
         return sum(isinstance(one, Permit) for one in answers)
 
     assert of_redis(crowd, limits(requests=60)) == 60
+
+
+def busy(seconds: float) -> None:
+    """The loop does something else, without a pause."""
+    time.sleep(seconds)
+
+
+@with_redis
+def test_a_process_that_is_slow_itself_does_not_take_redis_for_away() -> None:
+    async def story() -> None:
+        its, shared = limits(requests=10), RedisRates(REDIS_URL)
+        await shared.count(its, "a", tokens=1, expires_s=60)  # and connects
+        for turns, call in enumerate("bcdefgh"):
+            counting = asyncio.ensure_future(shared.count(its, call, tokens=1, expires_s=60))
+            for _ in range(turns):  # it asks, or waits for the answer
+                await asyncio.sleep(0)
+            busy(2 * shared_rates.DEADLINE_SECONDS)
+            await counting
+        answer = await shared.count(its, "i", tokens=1, expires_s=60)
+        assert answer.standing.requests_left == 1
+        await shared.close()
+
+    asyncio.run(story())
 
 
 @with_redis
