@@ -77,8 +77,8 @@ def test_past_a_limit_goes_at_most_what_calls_under_way_cost_beyond_their_worst_
         over = window_of(budget).spent - budget.limit
         print(f"{budget.scope}: {over} past {budget.limit}, allowed {allowed} of {sum(beyond)}")
         assert over <= allowed
-        assert over > -Decimal("0.001")  # and it was used up
         if budget.scope == "tenant":
+            assert over > -Decimal("0.001")  # it was used up
             assert allowed < sum(beyond)  # of all calls, those under way at the end are few
     print(watch)
 
