@@ -38,7 +38,8 @@ CALL_SITES = {
     "billing/migrations/0006_sum_up_lost_attempts.py": {"sum_up": 1},
     "billing/reconcile.py": {"give_up_overdue": 1, "_with_opening": 1},
     "billing/retention.py": {"prepare": 1, "forget": 2, "_delete_before": 2},  # tables of all
-    "billing/rollups.py": {"add_up": 1, "rebuild_day": 1},
+    "billing/migrations/0011_sum_up_tags.py": {"sum_up": 1},  # all that is kept
+    "billing/rollups.py": {"_fold_all": 1, "rebuild_day": 1},
     "billing/webhooks.py": {"announce_waiting": 1, "due": 1},  # whose alerts wait
     "billing/verification.py": {"_snapshot": 1},  # the operator's
     "dashboard/key_trouble.py": {"send_waiting": 1},  # which tenants have mail to be sent

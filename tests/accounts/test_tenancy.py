@@ -11,13 +11,14 @@ from accounts.models import Project, Tenant
 from accounts.tenancy import TenantOwned, UnscopedQuery
 from tests.factories.accounts import ProjectFactory, TenantFactory
 
-OWNED = sorted(TenantOwned.__subclasses__(), key=lambda model: model.__name__)
+
+def _heirs(base: type[TenantOwned]) -> set[type[TenantOwned]]:
+    return {heir for one in base.__subclasses__() for heir in (one, *_heirs(one))}
+
+
 CONCRETE = [
     model
-    for model in sorted(
-        {leaf for base in OWNED for leaf in [base, *base.__subclasses__()]},
-        key=lambda model: model.__name__,
-    )
+    for model in sorted(_heirs(TenantOwned), key=lambda model: model.__name__)
     if not model._meta.abstract
 ]
 

@@ -156,6 +156,7 @@ def test_refusals_do_not_push_out_the_ends_of_calls(
 def test_a_call_that_was_opened_and_never_begun_is_settled_all_the_same(
     tmp_path: Path, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("django.conf.settings.FLO2_JOURNAL_FSYNC", "group")
     books = Ledger(tmp_path)
     call = books.open_call(CallOpenedFactory.build(tenant=tenant.pk))
 
