@@ -88,6 +88,11 @@ def read(prefix: str, text: str) -> UUID:
     return decode(body)
 
 
+def made_at(text: str) -> int:
+    """When the id behind 22 characters was made, in Unix milliseconds. Raises InvalidId."""
+    return decode(text).int >> 80
+
+
 def first_after(milliseconds: int) -> UUID:
     """The least id that can have been made at or after this Unix time: bounds ranges of ids."""
     return UUID(int=max(0, milliseconds) << 80)

@@ -69,8 +69,8 @@ def read(first: str, last: str, *, now: datetime, default_days: int = 30) -> Per
 def first_id(start: datetime) -> UUID:
     """No call that was opened from then on has an id below this one.
 
-    An id is made when its request arrives, its call is opened when the body is read and a plan
-    made: whoever wants an exact period has to look at `created_at`, too.
+    A call is opened when its id is made; the margin is for rows in which it counts from when the
+    body was read. Whoever wants an exact period has to look at `created_at`, too.
     """
     return _id_at(start - _ID_MARGIN)
 

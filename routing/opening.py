@@ -344,15 +344,16 @@ def _timeouts(plan: Plan) -> Timeouts:
 
 def _fact(asked: Asked, wishes: Options, project: UUID | None, plan: Plan | None) -> CallOpened:
     caller, chat = asked.caller, asked.chat
-    now = int(time.time() * 1000)
+    # The clock is read once, for the id: it may be set while the body is read and the plan made.
+    at, since_s = ids.made_at(asked.call), time.monotonic() - asked.began
     first = plan.candidates[0] if plan else None
     policy = plan.policy if plan else None
     total_s = _timeouts(plan).total_s if plan else TIMEOUTS.total_s
     return CallOpened(
         call=asked.call,
         tenant=caller.tenant_id,
-        opened_at=now,
-        deadline=now + int((wishes.timeout_s or total_s) * 1000),
+        opened_at=at,
+        deadline=at + int((since_s + (wishes.timeout_s or total_s)) * 1000),
         mode=caller.mode,
         endpoint=asked.endpoint,
         requested_model=chat.model,

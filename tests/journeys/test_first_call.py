@@ -1,10 +1,13 @@
 """From a key to a costed call, with a stock OpenAI client and with curl's bare HTTP."""
 
+import json
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
+from accounts import ids
 from accounts.models import Project
 from accounts.tenancy import tenant_scope
 from billing import pricing
@@ -159,3 +162,21 @@ def test_the_provider_gets_its_own_key_and_never_ours(
     assert "x-flo2" not in shown
     assert "x-stainless" not in shown
     assert sent["body"]["messages"] == MESSAGES
+
+
+def test_a_call_counts_from_when_its_id_was_made_however_long_its_body_takes(
+    caller: Caller,
+) -> None:
+    """Else a clock that is set meanwhile leaves it where no report of its day looks for it."""
+    body = json.dumps({"model": "auto", "messages": MESSAGES}).encode()
+
+    def slowly() -> Iterator[bytes]:
+        yield body[:10]
+        time.sleep(0.1)
+        yield body[10:]
+
+    with caller.gateway.client(caller.test_key) as http:
+        assert http.post("/v1/chat/completions", content=slowly()).status_code == 200
+
+    call, _ = books.last(caller)
+    assert ids.made_at(ids.encode(call.id.int)) == round(call.created_at.timestamp() * 1000)
