@@ -51,6 +51,7 @@ app.conf.update(
         name: {**entry, "options": {"expires": entry["schedule"]}}
         for name, entry in TIMETABLE.items()
     },
+    beat_scheduler="gateway_project.scheduler:Scheduler",
     task_ignore_result=True,
     task_acks_late=True,
     task_time_limit=900,

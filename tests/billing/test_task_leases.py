@@ -101,3 +101,25 @@ def test_the_timetable_settles_overdue_calls_and_forgets_old_changes() -> None:
     assert list(bookkeeping.statuses().values()) == ["unknown"]
     assert tasks.forget_old_changes() == 0
     assert tasks.forget_shipped_journals() == 0
+
+
+@pytest.mark.django_db
+def test_a_lease_given_back_by_a_clock_that_ran_ahead_is_free() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        clock.shift(timedelta(days=1))
+        with task_leases.held("a", at_most=MINUTE) as ahead:
+            assert ahead
+        clock.shift(timedelta(days=-1))
+        with task_leases.held("a", at_most=MINUTE) as mine:
+            assert mine
+
+
+@pytest.mark.django_db
+def test_the_lease_of_one_who_died_while_the_clock_ran_ahead_is_free() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        clock.shift(timedelta(days=1))
+        dead = task_leases.held("a", at_most=MINUTE)
+        assert dead.__enter__()
+        clock.shift(timedelta(days=-1))
+        with task_leases.held("a", at_most=MINUTE) as mine:
+            assert mine
