@@ -59,7 +59,7 @@ class Journal:
         self._unsynced: list[bytes] = []  # lines that a failed sync would lose
         self._rotated_fds: list[int] = []  # full files that have not been synced to their end
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._reserve = folder / f".reserve-{os.getpid()}"
+        self._reserve = _reserve_of(folder, os.getpid())
         self._reserve_space()
         # All files of a process begin with its name, and are read in the order they were made.
         self._stamp = time.time_ns()
@@ -168,6 +168,10 @@ class Journal:
         self._reserve.unlink(missing_ok=True)
 
 
+def _reserve_of(folder: Path, pid: int | str) -> Path:
+    return folder / f".reserve-{pid}"
+
+
 class Unsynced:
     """Lines that are written, but may not be on the disk yet."""
 
@@ -265,9 +269,14 @@ class Adopted:
         self.path, self._fd = path, fd
 
     def release(self, *, shipped: bool) -> None:
-        """Unlock; a journal that is shipped to its end is put aside under another name."""
+        """Unlock; a journal that is shipped to its end is put aside under another name.
+
+        With it goes its owner's reserve. A successor of the same process id makes a new one.
+        """
         if shipped:
             self.path.rename(self.path.with_suffix(".shipped"))
+            *_, pid, _ = ("", *self.path.name.split("-"))
+            _reserve_of(self.path.parent, pid).unlink(missing_ok=True)
         os.close(self._fd)
 
 

@@ -108,6 +108,19 @@ def test_shipped_journals_are_kept_by_when_they_were_shipped(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_reserve_of_a_dead_process_goes_with_its_journal(tmp_path: Path) -> None:
+    """A process that dies again and again would fill the disk, 8 MB each time."""
+    with running(OWNER, str(tmp_path)) as owner:
+        owner.read_line()
+        owner.kill()
+    assert len(list(tmp_path.glob(".reserve-*"))) == 1
+    (again,) = journal.adopt(tmp_path)
+
+    again.release(shipped=True)
+
+    assert list(tmp_path.glob(".reserve-*")) == []
+
+
 def test_reserves_of_the_dead_are_forgotten_and_the_living_make_theirs_anew(
     tmp_path: Path,
 ) -> None:
