@@ -31,6 +31,7 @@ IDLE_SECONDS = 2.0
 REFUSAL_SECONDS = 0.25  # so long a refusal is remembered
 RECALL_SECONDS = (0.2, 0.4)  # pauses after a recall, in which others give back
 MOST_TRIES = 20  # of a reservation while others take what was leased for it
+NO_ANSWER = "The gateway cannot check your budgets at the moment."
 LOW_SHARE = 4  # a slice that has less than this part of its last lease is topped up
 
 
@@ -173,10 +174,12 @@ class Leases:
         if short.slice is None:
             await self._ask(known_budgets.load, payer.tenant)
             return
-        one, need = short.slice, short.need
+        one, need, since = short.slice, short.need, self._clock()
         async with one.gate:
             if one.has(need):
                 return
+            if one.failed_at >= since:  # who waited meanwhile need not wait as long again
+                raise Unavailable(NO_ANSWER)
             if one.stands and one.refuses(need, self._clock()):
                 raise self._exceeded(one, need)
             if await self._grow(one, need) or await self._recall(one, need):
@@ -206,7 +209,11 @@ class Leases:
 
     async def _grow(self, one: Slice, need: int) -> bool:
         """Lease what is lacking, or (0) another slice; whether there is enough now."""
-        is_enough: bool = await self._ask(self._lease_more, one, need)
+        try:
+            is_enough: bool = await self._ask(self._lease_more, one, need)
+        except Unavailable:
+            one.failed_at = self._clock()
+            raise
         return is_enough
 
     def _lease_more(self, one: Slice, need: int) -> bool:
@@ -279,7 +286,7 @@ class Leases:
         try:
             return await sync_to_async(run, thread_sensitive=False)()
         except DatabaseError:
-            raise Unavailable("The gateway cannot check your budgets at the moment.") from None
+            raise Unavailable(NO_ANSWER) from None
 
     def _exceeded(self, one: Slice, need: int) -> BudgetExceeded:
         stands = one.stands or lease_rows.GONE

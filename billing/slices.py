@@ -21,6 +21,7 @@ class Slice:
         self.asked_at = 0.0
         self.low = 0
         self.refused: tuple[float, int] = (0.0, 0)  # until when, from which need on
+        self.failed_at = float("-inf")  # when the database was asked last and did not answer
         self.is_called_back = False
         self.doubts = 0  # how often the budget may have changed
         self.is_doubted = False  # so nothing is spent before the window was asked

@@ -1,12 +1,14 @@
 """Slices of budgets in memory: nothing is overspent, and what is not needed goes back."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts import audit, ids, tenancy
@@ -307,6 +309,32 @@ def test_a_call_that_cannot_be_written_reserves_nothing(
             asyncio.run(admit(books, opened(tenant), "0.9"))
     asyncio.run(admit(books, opened(tenant), "0.9"))
     assert window_of(budget).leased <= 1
+
+
+def test_who_waits_while_the_database_does_not_answer_another_does_not_ask_it_again(
+    books: Ledger, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else calls that come at once would wait for its time-out one after the other."""
+    make_budget(tenant, "100")
+    known_budgets.load(tenant.pk)
+    asked = []
+
+    def silent(*_: object) -> None:
+        asked.append(1)
+        time.sleep(0.05)
+        raise OperationalError
+
+    async def at_once() -> list[object]:
+        calls = (admit(books, opened(tenant), "0.01") for _ in range(10))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lease_rows, "take", silent)
+        refused = asyncio.run(at_once())
+
+    assert [type(one) for one in refused] == [Unavailable] * 10
+    assert len(asked) == 1
+    asyncio.run(admit(books, opened(tenant), "0.01"))
 
 
 def test_without_the_database_a_slice_that_is_used_up_is_a_503(
