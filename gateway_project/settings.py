@@ -148,11 +148,14 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         {
-            "pool": {"min_size": 1, "max_size": 12, "timeout": 5},
+            # Soon given up, and tried anew by whoever asks next: its own pauses grow to minutes.
+            "pool": {"min_size": 1, "max_size": 12, "timeout": 5, "reconnect_timeout": 2},
             "connect_timeout": 5,
             "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout=5000",
         }
     )
+    # After an outage the pool has connections that are dead; nobody is to be handed one.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # Who is who --------------------------------------------------------------------------------------
 
