@@ -140,10 +140,12 @@ _STATEMENT_MS = env.integer("FLO2_STATEMENT_TIMEOUT_MS", 600_000)
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{FLO2_DATA_DIR / 'flo2.sqlite3'}")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if "sqlite" in DATABASES["default"]["ENGINE"]:
+    # A journal is put aside once it is shipped: then the database alone must survive a power cut.
+    _SYNC = "FULL; PRAGMA fullfsync=ON" if FLO2_JOURNAL_FSYNC == "group" else "NORMAL"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={_SYNC};",
     }
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).update(

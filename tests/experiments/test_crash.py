@@ -1,10 +1,6 @@
 """kill -9 in the middle of the work: what clients saw complete is on the books exactly once.
 
 Nothing that a provider billed is missing.
-
-The truth is told by two outsiders: the clients' list of completed calls, and the provider's own
-list of what it would bill. Each call asks for a model of its own name, so that the two can be
-matched.
 """
 
 import asyncio
@@ -15,7 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.experiments.crashing import FULL, MARKER, call, rows, wait_until
+from tests.experiments.crashing import FULL, MARKER, call, name_of, rows, wait_until
 from tests.servers.gateway import wait_for
 from tests.servers.installation import Installation
 from tests.servers.sandbox import Sandbox
@@ -96,7 +92,7 @@ def test_nothing_is_lost_and_nothing_is_double(
         installation, "SELECT requested_model FROM billing_call WHERE status = 'succeeded'"
     )
     succeeded = {str(model) for (model,) in settled}
-    assert {f"openai/call-{number}" for number in completed} <= succeeded
+    assert {f"openai/{name_of(number)}" for number in completed} <= succeeded
     unknown = rows(
         installation,
         "SELECT c.requested_model, a.outcome FROM billing_call c JOIN billing_attempt a"

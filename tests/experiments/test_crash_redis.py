@@ -6,14 +6,12 @@ it, too. The Redis is one of this experiment alone.
 
 import asyncio
 import shutil
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.experiments.crashing import FULL, call
-from tests.experiments.test_crash_runs import check
+from tests.experiments.crashing import FULL, Table, Work, check, next_number, problem_of
 from tests.servers.installation import Installation
 from tests.servers.redis import Redis
 from tests.servers.sandbox import Sandbox
@@ -64,14 +62,15 @@ def test_c4_redis_is_killed_and_no_call_fails(
     installation: Installation, sandbox: Sandbox, redis: Redis
 ) -> None:
     key = limited_key(installation)
-    over, completed, failed = asyncio.Event(), set[int](), list[int]()
-    numbers = iter(range(10**9))
+    over, done = asyncio.Event(), Work()
 
     async def caller(http: httpx.AsyncClient) -> None:
-        while not over.is_set() or len(completed) < CALLS:
-            number = next(numbers)
-            done = await call(http, number, stream=number % 2 == 0)
-            completed.add(number) if done else failed.append(number)
+        while not over.is_set() or len(done.completed) < CALLS:
+            number = next_number()
+            if problem := await problem_of(http, number, stream=number % 2 == 0):
+                done.failed[number] = problem
+            else:
+                done.completed.add(number)
 
     async def injurer() -> None:
         for _ in range(TIMES):
@@ -88,12 +87,8 @@ def test_c4_redis_is_killed_and_no_call_fails(
         ) as http:  # fmt: skip
             await asyncio.gather(injurer(), *(caller(http) for _ in range(AT_ONCE)))
 
-    began = time.monotonic()
+    table = Table(f"c4, Redis away for {AWAY_S:.0f} s", TIMES)
     asyncio.run(work())
 
-    print(
-        f"{len(completed)} calls completed, {len(failed)} failed while Redis was away"
-        f" {TIMES} times for {AWAY_S} s, in {time.monotonic() - began:.0f} s"
-    )
-    assert failed == []
-    check(installation, sandbox, completed, at_least=CALLS)
+    check(installation, sandbox, done, table, at_least=CALLS)
+    assert done.failed == {}

@@ -61,7 +61,7 @@ class Installation:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def is_ready(self) -> bool:
