@@ -30,6 +30,7 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 60.0
 BODY_BYTES_PER_SECOND = 1024  # a body that comes slower than this is given up
 READER_SECONDS = 60.0  # a client that takes nothing for so long is cut
+LAST_CALL_SECONDS = 0.5  # for what is on its way on an idle connection while the process stops
 
 # Doors that probes ask by address.
 HOSTLESS = frozenset({"/healthz", "/readyz"})
@@ -56,8 +57,13 @@ class BadFraming(InvalidRequest):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with limits, and with a word to the door when the client is gone."""
+    """uvicorn's protocol with limits, and with a word to the door when the client is gone.
 
+    While the process drains, each answer is the last one on its connection: an idle connection
+    cannot be closed without cutting a request that is on its way.
+    """
+
+    is_draining = False
     _head_bytes = 0
     _head_fields = 0
     _head_is_open = False
@@ -109,6 +115,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:
+            if self.is_draining:
+                self.cycle.keep_alive = False
             answering = Answering(self.cycle)
             self.scope[ANSWERING] = answering  # type: ignore[literal-required]
             if self._answering is None:
@@ -122,6 +130,20 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._answering is not None and self._answering.task is not None:
             self._answering.task.cancel()
         self._answering = None
+
+    def shutdown(self) -> None:
+        if self._is_idle():
+            self.is_draining = True
+            self.loop.call_later(LAST_CALL_SECONDS, self._close_if_idle)
+        else:
+            super().shutdown()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _close_if_idle(self) -> None:
+        if self._is_idle():
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         following = self.pipeline[-1][0].scope if self.pipeline else None

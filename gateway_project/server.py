@@ -1,7 +1,8 @@
 """One gateway process: `python -m gateway_project.server --fd N`, on a socket made by `up`.
 
-SIGTERM drains: not ready for two seconds, then no new connections, then up to FLO2_DRAIN_SECONDS
-for the calls in flight. SIGINT does the same within five seconds.
+SIGTERM drains: not ready for two seconds, in which each answer ends its connection, then no new
+connections, then up to FLO2_DRAIN_SECONDS for the calls in flight. SIGINT does the same within
+five seconds.
 """
 
 import argparse
@@ -22,7 +23,9 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: object) -> None:
         from gateway_project import probes
+        from gateway_project.limits import GuardedProtocol
 
+        GuardedProtocol.is_draining = True
         if self.should_exit or sig == signal.SIGINT:
             self.config.timeout_graceful_shutdown = HURRIED_SECONDS
             self.should_exit = True

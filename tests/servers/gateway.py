@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 import uvicorn
 
+from gateway_project.limits import GuardedProtocol
 from routing import runtime
 
 
@@ -16,7 +17,6 @@ class Gateway:
 
     def __init__(self) -> None:
         from gateway_project.asgi import application
-        from gateway_project.limits import GuardedProtocol
 
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -50,6 +50,14 @@ class Gateway:
         asked = time.monotonic()
         ledger.shipper.nudge()
         wait_for(lambda: ledger.shipper.shipped_at > asked, "everything is shipped")
+
+    def stop_connections(self) -> int:
+        """Tell each connection that the server stops; how many there are."""
+        connections = list(self._server.server_state.connections)
+        for one in connections:
+            if isinstance(one, GuardedProtocol):
+                one.loop.call_soon_threadsafe(one.shutdown)
+        return len(connections)
 
     def stop(self) -> None:
         self._server.should_exit = True
