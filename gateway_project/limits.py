@@ -158,12 +158,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._look_again(self.timeout_keep_alive)
 
     def _look_again(self, seconds: float) -> None:
-        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle)
+        self._idle_timer = self.loop.call_later(seconds, self._end_idling)
 
-    def _close_if_idle(self) -> None:
+    def _end_idling(self) -> None:
         """One timer of a connection, and not one for each request as in the base class."""
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if self._head_is_open or not self.cycle.response_complete:
+        if self._head_is_open or not self._is_idle():
             self._look_again(self.timeout_keep_alive)
         elif left > 0:
             self._look_again(left)

@@ -12,13 +12,13 @@ from accounts.tenancy import TenantOwned, UnscopedQuery
 from tests.factories.accounts import ProjectFactory, TenantFactory
 
 
-def _heirs(base: type[TenantOwned]) -> set[type[TenantOwned]]:
-    return {heir for one in base.__subclasses__() for heir in (one, *_heirs(one))}
+def _heirs(of: list[type[TenantOwned]]) -> set[type[TenantOwned]]:
+    return {heir for one in of for heir in (one, *_heirs(one.__subclasses__()))}
 
 
 CONCRETE = [
     model
-    for model in sorted(_heirs(TenantOwned), key=lambda model: model.__name__)
+    for model in sorted(_heirs(TenantOwned.__subclasses__()), key=lambda model: model.__name__)
     if not model._meta.abstract
 ]
 
