@@ -1,4 +1,5 @@
-PYTHON ?= python3
+# Without PYTHON the quickest build of python3's version on this machine; with it that very one.
+INSTALL := $(or $(PYTHON),python3) install.py $(if $(PYTHON),--this-python)
 BIN := .venv/bin
 
 .PHONY: run test check e2e bench lock venv venv-dev
@@ -28,7 +29,7 @@ lock: venv-dev  ## write the locks anew, seven days behind the newest releases
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --exclude-newer "7 days" --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 venv:
-	@$(PYTHON) install.py
+	@$(INSTALL)
 
 venv-dev:
-	@$(PYTHON) install.py --dev
+	@$(INSTALL) --dev

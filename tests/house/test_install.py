@@ -1,0 +1,72 @@
+"""Which Python `.venv` is made from."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import install
+
+VERSION = f"{sys.version_info[0]} {sys.version_info[1]}"
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder that Pythons are looked for in."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(install, "MORE_PLACES", ())
+    return tmp_path
+
+
+def python(path: Path, says: str) -> str:
+    """A program that answers the probe with this line; with an empty one it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {says}\n" if says else "#!/bin/sh\nexit 1\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_taken"),
+    [
+        (f"{VERSION} 0.70", True),
+        (f"{VERSION} 0.95", False),  # hardly quicker
+        (f"{VERSION} 1.50", False),
+        ("3 99 0.10", False),  # another version, which nobody asked for
+        ("", False),  # without venv, for example
+    ],
+)
+def test_a_much_quicker_python_of_the_same_version_is_taken(
+    places: Path, other: str, is_taken: bool
+) -> None:
+    own = python(places / "own" / "python3", f"{VERSION} 1.00")
+    found = python(places / "python3", other)
+
+    assert install.quickest(own) == (found if is_taken else own)
+
+
+def test_of_several_the_quickest_is_taken_and_that_is_said(
+    places: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = python(places / "own" / "python3", f"{VERSION} 1.00")
+    python(places / "python3", f"{VERSION} 0.80")
+    quick = python(places / f"python{VERSION.replace(' ', '.')}", f"{VERSION} 0.50")
+
+    assert install.quickest(own) == quick
+    assert f"Taking {quick}: it needs 50 % of the time of {own}." in capsys.readouterr().out
+
+
+def test_a_python_under_two_names_is_looked_at_once(places: Path) -> None:
+    (places / "python3").symlink_to(python(places / "elsewhere" / "python3", f"{VERSION} 0.80"))
+    (places / f"python{VERSION.replace(' ', '.')}").symlink_to(places / "python3")
+
+    assert len(install.others(sys.executable)) == 1
+
+
+def test_this_python_can_be_probed() -> None:
+    found = install.probed(sys.executable)
+
+    assert found is not None
+    version, seconds = found
+    assert version == tuple(VERSION.split())
+    assert seconds > 0
