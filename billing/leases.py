@@ -3,7 +3,8 @@
 A process leases slices (`lease_rows`) and reserves from them, before each call, what that call may
 cost at most. At its settlement the rest is free again. Every budget that covers a call must pay,
 the key's, the project's and the tenant's. What a slice no longer needs goes back: after two idle
-seconds, when another process needs it, when the budget changes, when the process ends.
+seconds (thirty, while half of the limit is nobody's), when another process needs it, when the budget
+changes, when the process ends.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from billing.known_budgets import Terms
 from billing.lease_rows import Holder, WindowKey
 from billing.slices import Slice
 
-IDLE_SECONDS = 2.0
+IDLE_SECONDS, IDLE_SECONDS_IN_PLENTY = 2.0, 30.0
 REFUSAL_SECONDS = 0.25  # so long a refusal is remembered
 RECALL_SECONDS = (0.2, 0.4)  # pauses after a recall, in which others give back
 MOST_TRIES = 20  # of a reservation while others take what was leased for it
@@ -328,7 +329,7 @@ class Leases:
         """Return what slices do not need. Raises DatabaseError."""
         now = self._clock()
         for one in self._every_slice():
-            is_over = everything or one in self._old or now - one.used_at > IDLE_SECONDS
+            is_over = everything or one in self._old or now - one.used_at > _idle_seconds(one)
             if one.stands and (is_over or one.is_called_back):
                 self._return(one, wholly=is_over)
             with self._lock:
@@ -375,6 +376,12 @@ class Leases:
                 one.refused = (0.0, 0)
                 if has_changed:
                     one.doubt()
+
+
+def _idle_seconds(one: Slice) -> float:
+    """Where there is plenty nobody misses a slice, and the next call need not ask for one."""
+    is_plenty = one.stands and 2 * one.stands.room >= money.to_pico(one.stands.limit)
+    return IDLE_SECONDS_IN_PLENTY if is_plenty else IDLE_SECONDS
 
 
 def _room(one: Slice) -> int:

@@ -45,10 +45,10 @@ def books(tmp_path: Path) -> Iterator[Ledger]:
         yield its
 
 
-def idle(books: Ledger) -> None:
+def idle(books: Ledger, seconds: float = leases.IDLE_SECONDS_IN_PLENTY + 1) -> None:
     """As if nothing had happened for a while."""
     for one in books.leases._every_slice():
-        one.used_at -= leases.IDLE_SECONDS + 1
+        one.used_at -= seconds
 
 
 def test_what_a_call_may_cost_is_reserved_and_what_it_cost_is_spent(
@@ -67,6 +67,26 @@ def test_what_a_call_may_cost_is_reserved_and_what_it_cost_is_spent(
     assert window_of(budget).spent == Decimal("0.2")
     assert window_of(budget).leased == 0
     assert leases_of(budget) == {}
+
+
+@pytest.mark.parametrize(
+    ("spent", "is_kept"), [("1", True), ("6", False)], ids=["plenty", "scarce"]
+)
+def test_what_lies_idle_goes_back_soon_where_money_is_scarce(
+    books: Ledger, tenant: Tenant, spent: str, is_kept: bool
+) -> None:
+    budget = make_budget(tenant, "10")
+    call = asyncio.run(admit(books, opened(tenant), spent))
+    settle(call, spent)
+    ship(books)
+    call = asyncio.run(admit(books, opened(tenant), "0.01"))
+    settle(call, "0.01")
+    ship(books)
+
+    idle(books, leases.IDLE_SECONDS + 1)
+    ship(books)
+
+    assert bool(window_of(budget).leased) == is_kept
 
 
 def test_a_second_call_is_paid_from_memory(books: Ledger, tenant: Tenant) -> None:
