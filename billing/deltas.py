@@ -49,12 +49,15 @@ def sum_up(booked: Iterable[Booked]) -> list[Row]:
     for call in booked:
         opened = call.opened
         hour = _hour(opened.opened_at)
+        target, mine = ("", ""), None  # most calls are served by their only attempt
         for attempt in call.attempts:
-            key = _key(opened, hour, attempt.provider, attempt.model)
-            _add_attempt(sums[key], attempt, call.sign)
-        if call.settled:
-            settled = call.settled
-            _add_call(sums[_key(opened, hour, settled.provider, settled.model)], call, settled)
+            target = attempt.provider, attempt.model
+            mine = sums[_key(opened, hour, *target)]
+            _add_attempt(mine, attempt, call.sign)
+        if settled := call.settled:
+            if mine is None or target != (settled.provider, settled.model):
+                mine = sums[_key(opened, hour, settled.provider, settled.model)]
+            _add_call(mine, call, settled)
     return [(*key, *values) for key, values in sums.items()]
 
 

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 import httptools
 import msgspec
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http.request import split_domain_port, validate_host
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -226,7 +228,7 @@ def check_head(scope: Scope) -> None:
             host = value
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise UnsupportedEncoding
-    if scope["path"] not in HOSTLESS and not _is_ours(host, tuple(settings.ALLOWED_HOSTS)):
+    if not _is_ours(host) and scope["path"] not in HOSTLESS:
         raise InvalidRequest("This gateway does not answer for that Host; see ALLOWED_HOSTS.")
 
 
@@ -255,9 +257,15 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _is_ours(host: bytes, allowed: tuple[str, ...]) -> bool:
+def _is_ours(host: bytes) -> bool:
     domain, _ = split_domain_port(host.decode("latin-1"))
-    return bool(domain) and validate_host(domain, allowed or ("localhost", "127.0.0.1", "[::1]"))
+    allowed = settings.ALLOWED_HOSTS or ("localhost", "127.0.0.1", "[::1]")
+    return bool(domain) and validate_host(domain, allowed)
+
+
+@receiver(setting_changed)
+def _forget_hosts(**_: object) -> None:
+    _is_ours.cache_clear()
 
 
 def counted(receive: Receive) -> Receive:

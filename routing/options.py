@@ -79,15 +79,18 @@ NONE = Options()
 def read(headers: Headers, body: Body) -> Options:
     """The options of a request. Raises InvalidRequest or UnknownOption naming the culprit."""
     found: dict[str, Any] = {}
+    sessions: dict[bytes, bytes] = {}
     for name, value in headers:
         if name.startswith(PREFIX):
             _read_header(name, value, found)
+        if b"session" in name:
+            sessions[name] = value
     for field_name, read_field in _FIELDS.items():
         if (wish := body.get(field_name)) is not None:
             read_field(wish, found)
     if body.get("fallbacks") is not None and not _has_own_fallbacks(headers):
         _fallbacks(body["fallbacks"], found)
-    session = _session(headers, body)
+    session = _session(sessions, body)
     if session:
         found["session"] = session
     return Options(**found) if found else NONE
@@ -297,11 +300,11 @@ def _amount(option: str, value: Any) -> Decimal:
     return amount
 
 
-def _session(headers: Headers, body: Body) -> str:
+def _session(headers: dict[bytes, bytes], body: Body) -> str:
     """The session that calls belong to, by the first of its spellings."""
     named = (
         body.get("session_id")
-        or _from_headers(headers)
+        or (_from_headers(headers) if headers else "")
         or body.get("prompt_cache_key")
         or _from_metadata(body.get("metadata"))
     )
@@ -328,9 +331,8 @@ def _from_metadata(metadata: Any) -> str:
     return user[:LONGEST_SESSION]
 
 
-def _from_headers(headers: Headers) -> str:
-    found = {name: value for name, value in headers if b"session" in name}
-    for name in SESSION_HEADERS if found else ():
-        if value := found.get(name):
+def _from_headers(headers: dict[bytes, bytes]) -> str:
+    for name in SESSION_HEADERS:
+        if value := headers.get(name):
             return value.decode("latin-1")
     return ""

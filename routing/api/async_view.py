@@ -1,16 +1,14 @@
-"""DRF on the event loop, without thread hops: authentication, methods, errors and schema are DRF's.
+"""DRF's views on the event loop, without thread hops.
 
-Stock DRF leaves reference cycles behind each request and negotiates content that is always JSON;
-here stateless parts are shared and the cycles are broken.
+Authentication, methods and schema are declared as DRF knows them. Its own request is not made: it
+negotiates content that is always JSON, and leaves a reference cycle behind each call.
 """
 
 import logging
 from functools import update_wrapper
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.request import Request
+from django.http import HttpResponseBase
 from rest_framework.views import APIView
 
 from accounts.callers import Caller
@@ -23,7 +21,6 @@ from routing.api.responses import RawResponse
 log = logging.getLogger(__name__)
 
 _AUTHENTICATION = GatewayKeyAuthentication()
-_NEGOTIATION = DefaultContentNegotiation()
 
 
 class InternalError(GatewayError):
@@ -54,28 +51,16 @@ class GatewayView(APIView):
 
         return update_wrapper(view, super().as_view(**initkwargs))
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        return Request(request, authenticators=(_AUTHENTICATION,), negotiator=_NEGOTIATION)
-
     async def dispatch(  # type: ignore[override]
         self, request: LeanRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        wrapped = self.request = self.initialize_request(request)
         try:
             caller: Caller = await _AUTHENTICATION.recognise(request)
-            wrapped.auth = caller
             handler = getattr(self, (request.method or "").lower(), _wrong_method)
             response: RawResponse = await handler(request, caller, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  the outermost edge
-            response = self.handle_exception(error)
-        finally:
-            wrapped.parser_context = None  # type: ignore[assignment]  # the cycle
-            del self.request
+            return of_exception(error, request)
         return response
-
-    def handle_exception(self, exc: Exception) -> RawResponse:  # type: ignore[override]
-        request: LeanRequest = self.request._request  # type: ignore[assignment]  # noqa: SLF001
-        return of_exception(exc, request)
 
 
 async def _wrong_method(request: LeanRequest, *_: Any, **__: Any) -> RawResponse:
