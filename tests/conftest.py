@@ -24,12 +24,14 @@ hypothesis.settings.load_profile("flo2")
 
 # Left out on PostgreSQL: they know no database, or start an installation with one of its own.
 EMBEDDED_ONLY = (
-    "/experiments/test_crash", "/experiments/test_judging_crash.py",
+    "/experiments/test_crash.py", "/experiments/test_crash_postgres.py",
+    "/experiments/test_crash_redis.py", "/experiments/test_crash_runs.py",
+    "/experiments/test_judging_crash.py",
     "/experiments/test_scorer.py", "/experiments/test_speed.py", "/experiments/test_statistics.py",
     "/routing/wire/", "/routing/plan/", "/routing/scoring/", "/routing/sandbox/",
 )  # fmt: skip
 # With FLO2_TEST_SPLIT=1 left out on SQLite: CI runs them on PostgreSQL, and no database decides.
-SPLIT = ("/contract/",)
+SPLIT = ("/contract/", "/experiments/test_crash_machine.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
