@@ -1,6 +1,5 @@
 """A gateway on a scratch database, with one tenant, one live key and a canned upstream."""
 
-import asyncio
 import os
 import secrets
 import tempfile
@@ -133,8 +132,7 @@ class CannedPool:
 class Answered:
     """Stands where the way to the client's connection stands: keeps what is written."""
 
-    is_gone = is_full = False
-    task: "asyncio.Task[Any] | None" = None
+    is_gone = is_full = ends_with_client = False
 
     def __init__(self) -> None:
         self.status, self.written = 0, bytearray()

@@ -3,8 +3,8 @@
 A process leases slices (`lease_rows`) and reserves from them, before each call, what that call may
 cost at most. At its settlement the rest is free again. Every budget that covers a call must pay,
 the key's, the project's and the tenant's. What a slice no longer needs goes back: after two idle
-seconds (thirty, while half of the limit is nobody's), when another process needs it, when the budget
-changes, when the process ends.
+seconds (thirty, while half of the limit is nobody's), when another process needs it, when the
+budget changes, when the process ends.
 """
 
 import asyncio

@@ -20,12 +20,14 @@ END = b"0\r\n\r\n"
 class Answering:
     """One request's answer: `whole`, or `begin`, `write` … and `end`."""
 
-    __slots__ = ("_cycle", "_is_chunked", "task")
+    __slots__ = ("_cycle", "_is_chunked", "ends_with_client", "task")
+
+    task: asyncio.Task[Any]  # that answers; set when it begins
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._is_chunked = False
-        self.task: asyncio.Task[Any] | None = None  # cancelled when the client leaves
+        self.ends_with_client = False  # whether the task is cancelled when the client leaves
 
     def take_body(self) -> bytes | None:
         """The request's body if all of it has come; None while there is more to wait for."""

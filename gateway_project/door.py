@@ -50,24 +50,25 @@ class LeanDoor:
     async def __call__(self, scope: Scope, receive: Receive) -> None:
         """Answer a request through the way that the server's protocol put into the scope."""
         answering: Answering = scope[limits.ANSWERING]
-        answering.task = asyncio.current_task()
+        answering.ends_with_client = True
         try:
             await self._serve(scope, receive, answering)
         except asyncio.CancelledError:
             if not answering.is_gone:
                 raise  # the process stops, and not the client left
         finally:
-            answering.task = None
+            answering.ends_with_client = False
 
     async def _serve(self, scope: Scope, receive: Receive, answering: Answering) -> None:
         request: LeanRequest | None = None
-        call, began = ids.encode(ids.fresh()), time.monotonic()
+        made, began = ids.fresh(), time.monotonic()
+        call = ids.encode(made)
         try:
             limits.check_head(scope)
             body = answering.take_body()
             if body is None:
                 body = await limits.read_body(scope, receive, limits.API_BODY_BYTES)
-            request = LeanRequest(dict(scope), body, call=call, began=began)
+            request = LeanRequest(dict(scope), body, call=call, made=made, began=began)
             response = await self._answer(request)
         except GatewayError as error:
             dialect = dialect_of(scope["path"], scope["headers"])

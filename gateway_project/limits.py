@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.http.request import split_domain_port, validate_host
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from accounts.errors import GatewayError, InvalidRequest
 from gateway_project.answering import Answering
@@ -116,20 +116,23 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_is_open = False
         self._stop_head_timer()
         super().on_headers_complete()
-        if self.cycle is not None and self.cycle.scope is self.scope:
-            if self.is_draining:
-                self.cycle.keep_alive = False
-            answering = Answering(self.cycle)
-            self.scope[ANSWERING] = answering  # type: ignore[literal-required]
-            if self._answering is None:
-                self._answering = answering
+        if self.is_draining and self.cycle is not None and self.cycle.scope is self.scope:
+            self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """As the base class does; requests of a pipeline begin one after the other."""
+        answering = self._answering = Answering(cycle)
+        cycle.scope[ANSWERING] = answering  # type: ignore[literal-required]
+        answering.task = task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._stop_idle_timer()
         self.resume_writing()
         super().connection_lost(exc)
-        if self._answering is not None and self._answering.task is not None:
+        if self._answering is not None and self._answering.ends_with_client:
             self._answering.task.cancel()
         self._answering = None
 
@@ -148,9 +151,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        following = self.pipeline[-1][0].scope if self.pipeline else None
-        self._answering = following[ANSWERING] if following else None  # type: ignore[literal-required]
-        if following or self.transport.is_closing():
+        self._answering = None
+        if self.pipeline or self.transport.is_closing():
             super().on_response_complete()
             return
         self.server_state.total_requests += 1

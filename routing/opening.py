@@ -57,6 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     endpoint: str
     headers: Headers
     chat: ChatRequest
+    made_ms: int  # when the id was made, in Unix milliseconds
     began: float
     errand: Errand | None = None  # a call of our own
 
@@ -345,7 +346,7 @@ def _timeouts(plan: Plan) -> Timeouts:
 def _fact(asked: Asked, wishes: Options, project: UUID | None, plan: Plan | None) -> CallOpened:
     caller, chat = asked.caller, asked.chat
     # The clock is read once, for the id: it may be set while the body is read and the plan made.
-    at, since_s = ids.made_at(asked.call), time.monotonic() - asked.began
+    at, since_s = asked.made_ms, time.monotonic() - asked.began
     first = plan.candidates[0] if plan else None
     policy = plan.policy if plan else None
     total_s = _timeouts(plan).total_s if plan else TIMEOUTS.total_s

@@ -77,7 +77,8 @@ def run(request: TenantRequest) -> HttpResponseBase:
 
 async def _events(caller: Caller, body: bytes) -> AsyncIterator[bytes]:
     """The call, made where the response is read: on the loop that has the connections."""
-    call = ids.encode(ids.fresh())
+    made = ids.fresh()
+    call = ids.encode(made)
     try:
         answer = await gateway.chat(
             Asked(
@@ -87,6 +88,7 @@ async def _events(caller: Caller, body: bytes) -> AsyncIterator[bytes]:
                 endpoint="chat",
                 headers=[(b"x-flo2-tags", TAG.encode())],
                 chat=openai.read(body),
+                made_ms=ids.made_at(made),
                 began=time.monotonic(),
             )
         )

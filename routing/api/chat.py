@@ -39,6 +39,7 @@ class ChatView(GatewayView):
             endpoint=self.endpoint,
             headers=request.pairs,
             chat=self.read(request),
+            made_ms=request.made_ms,
             began=request.began,
         )
         answer, call = await idempotency.answer(asked)

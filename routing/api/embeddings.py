@@ -28,6 +28,7 @@ class Embeddings(GatewayView):
             endpoint="embeddings",
             headers=request.pairs,
             chat=wire.read(request.body),
+            made_ms=request.made_ms,
             began=request.began,
         )
         answer, call = await idempotency.answer(asked)

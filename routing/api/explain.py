@@ -37,6 +37,7 @@ class Explain(GatewayView):
             endpoint=view.endpoint,
             headers=request.pairs,
             chat=chat,
+            made_ms=request.made_ms,
             began=request.began,
         )
         cache = await runtime.current().cache.explained(opening.wanted(asked, wishes, plan))

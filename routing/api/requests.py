@@ -7,6 +7,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpHeaders, QueryDict
 from django.utils.datastructures import MultiValueDict
 
+from accounts import ids
+
 Scope = dict[str, Any]
 Pairs = list[tuple[bytes, bytes]]
 
@@ -14,7 +16,7 @@ Pairs = list[tuple[bytes, bytes]]
 class LeanRequest(ASGIRequest):
     """An ASGIRequest whose META, headers and query are made when they are looked at."""
 
-    def __init__(self, scope: Scope, body: bytes, *, call: str, began: float) -> None:
+    def __init__(self, scope: Scope, body: bytes, *, call: str, made: int, began: float) -> None:
         # Not the base class's: its loop over the headers costs as much as a look-up of a key.
         self.scope = scope
         self._body = body
@@ -27,7 +29,7 @@ class LeanRequest(ASGIRequest):
         self.content_type = None
         self.content_params = None
         self.pairs: Pairs = scope["headers"]
-        self.call, self.began = call, began
+        self.call, self.made_ms, self.began = call, ids.made_at(made), began
 
     @cached_property
     def META(self) -> dict[str, Any]:  # type: ignore[override]  # noqa: N802  Django's name

@@ -237,7 +237,8 @@ class Bench:
         """Raises NoAnswer, NotNow, JudgingEnds."""
         at_most = await self._at_most(chat, errand)
         await self.reserve(at_most)
-        call = ids.encode(ids.fresh())
+        made = ids.fresh()
+        call = ids.encode(made)
         asked = Asked(
             call=call,
             body_id=dialects.CALLERS[chat.dialect].body_prefix + call,
@@ -245,6 +246,7 @@ class Bench:
             endpoint=ENDPOINTS[chat.dialect],
             headers=(),
             chat=chat,
+            made_ms=ids.made_at(made),
             began=time.monotonic(),
             errand=errand,
         )
