@@ -3,7 +3,7 @@
 A process leases slices (`lease_rows`) and reserves from them, before each call, what that call may
 cost at most. At its settlement the rest is free again. Every budget that covers a call must pay,
 the key's, the project's and the tenant's. What a slice no longer needs goes back: after two idle
-seconds (thirty, while half of the limit is nobody's), when another process needs it, when the
+seconds (ten, while half of the limit is nobody's), when another process needs it, when the
 budget changes, when the process ends.
 """
 
@@ -28,7 +28,7 @@ from billing.known_budgets import Terms
 from billing.lease_rows import Holder, WindowKey
 from billing.slices import Slice
 
-IDLE_SECONDS, IDLE_SECONDS_IN_PLENTY = 2.0, 30.0
+IDLE_SECONDS, IDLE_SECONDS_IN_PLENTY = 2.0, 10.0
 REFUSAL_SECONDS = 0.25  # so long a refusal is remembered
 RECALL_SECONDS = (0.2, 0.4)  # pauses after a recall, in which others give back
 MOST_TRIES = 20  # of a reservation while others take what was leased for it

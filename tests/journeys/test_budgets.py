@@ -11,6 +11,7 @@ import pytest
 from accounts import audit, gateway_keys, tokens
 from accounts.models import GatewayKey
 from accounts.tenancy import tenant_scope
+from billing import leases
 from billing.models import Attempt, Budget, BudgetWindow
 from tests.journeys import books
 from tests.journeys.conftest import MESSAGES, Caller
@@ -18,6 +19,12 @@ from tests.servers.gateway import wait_for
 from tests.servers.sandbox import Sandbox
 
 PATH, MODEL = "/v1/chat/completions", "groq/llama-3.3-70b-versatile"
+
+
+@pytest.fixture(autouse=True)
+def _quick_to_give_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices of budgets that have plenty left go back as soon as those of others."""
+    monkeypatch.setattr(leases, "IDLE_SECONDS_IN_PLENTY", leases.IDLE_SECONDS)
 
 
 @pytest.fixture
