@@ -305,6 +305,7 @@ def test_a_rotated_journal_is_no_sign_of_death(
     budget = make_budget(tenant, "10")
     monkeypatch.setattr(journal, "ROTATE_BYTES", 200)
     settle(asyncio.run(admit(books, opened(tenant), "0.5")), "0.1")
+    asyncio.run(admit(books, opened(tenant), "0.5"))  # is open, so that a lease is needed
     ship(books)
 
     assert not (tmp_path / f"{books.journal.name}.jnl").exists()
