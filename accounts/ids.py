@@ -12,7 +12,8 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
 
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
-_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_VALUES = {int.from_bytes(pair.encode()): value for value, pair in enumerate(_PAIRS)}
+_ELEVEN_PAIRS = struct.Struct(">11H")
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
 _RANDOM_62 = (1 << 62) - 1
 
@@ -65,11 +66,12 @@ def encode(number: int) -> str:
 
 def decode(text: str) -> UUID:
     """The id behind 22 characters of base62. Raises InvalidId."""
-    if len(text) != LENGTH or not text.isascii() or not text.isalnum():
-        raise InvalidId(text)
     number = 0
-    for character in text:
-        number = number * 62 + _VALUES[character]
+    try:
+        for pair in _ELEVEN_PAIRS.unpack(text.encode()):
+            number = number * 3844 + _VALUES[pair]
+    except (UnicodeEncodeError, struct.error, KeyError):
+        raise InvalidId(text) from None
     if number >> 128:
         raise InvalidId(text)
     return UUID(int=number)

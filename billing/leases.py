@@ -205,7 +205,7 @@ class Leases:
                 too_old = too_old or (one.is_doubted and age > REFUSAL_SECONDS)
                 if one.stands is None or too_old:
                     await self._grow(one, 0)
-            return min((one.free + _room(one) for one in slices), default=None)
+            return min((one.free + one.room for one in slices), default=None)
         raise Unavailable("The gateway cannot read your budgets at the moment.")
 
     async def _grow(self, one: Slice, need: int) -> bool:
@@ -329,7 +329,8 @@ class Leases:
         """Return what slices do not need. Raises DatabaseError."""
         now = self._clock()
         for one in self._every_slice():
-            is_over = everything or one in self._old or now - one.used_at > _idle_seconds(one)
+            patience = IDLE_SECONDS_IN_PLENTY if one.is_in_plenty else IDLE_SECONDS
+            is_over = everything or one in self._old or now - one.used_at > patience
             if one.stands and (is_over or one.is_called_back):
                 self._return(one, wholly=is_over)
             with self._lock:
@@ -376,16 +377,6 @@ class Leases:
                 one.refused = (0.0, 0)
                 if has_changed:
                     one.doubt()
-
-
-def _idle_seconds(one: Slice) -> float:
-    """Where there is plenty nobody misses a slice, and the next call need not ask for one."""
-    is_plenty = one.stands and 2 * one.stands.room >= money.to_pico(one.stands.limit)
-    return IDLE_SECONDS_IN_PLENTY if is_plenty else IDLE_SECONDS
-
-
-def _room(one: Slice) -> int:
-    return one.stands.room if one.stands else 0
 
 
 def _call_back(tenant: UUID | None, budget: UUID | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from billing import windows
+from billing import money, windows
 from billing.known_budgets import Terms
 from billing.lease_rows import Granted, WindowKey
 
@@ -41,3 +41,13 @@ class Slice:
     def doubt(self) -> None:
         self.doubts += 1
         self.is_doubted = True
+
+    @property
+    def room(self) -> int:
+        """What its window had left for others when it was asked last."""
+        return self.stands.room if self.stands else 0
+
+    @property
+    def is_in_plenty(self) -> bool:
+        """Whether half of the limit is nobody's: then nobody misses what lies idle here."""
+        return self.stands is not None and 2 * self.room >= money.to_pico(self.stands.limit)

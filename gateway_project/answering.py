@@ -87,15 +87,12 @@ class Answering:
         cycle = self._cycle
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
-        lines = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *pairs):
-            lines += (name, b": ", value, b"\r\n")
-            if name == b"connection" and value == b"close":
-                cycle.keep_alive = False
-        if not cycle.keep_alive and (b"connection", b"close") not in pairs:
+        if (b"connection", b"close") in pairs:
+            cycle.keep_alive = False
+        elif not cycle.keep_alive:
             more += CLOSE
-        lines += (more, b"\r\n")
-        return b"".join(lines)
+        lines = b"\r\n".join(map(b": ".join, (*cycle.default_headers, *pairs)))
+        return b"%b%b\r\n%b\r\n" % (STATUS_LINE[status], lines, more)
 
     def _complete(self) -> None:
         cycle = self._cycle

@@ -3,6 +3,7 @@
 import msgspec
 
 from accounts.callers import Caller
+from billing import known_budgets
 from billing.facts import CallOpened
 from billing.leases import Payer
 from billing.ledger import Ledger, OpenCall
@@ -30,6 +31,8 @@ async def fit(ledger: Ledger, payer: Payer, chat: ChatRequest, plan: Plan, *, at
 
     Raises PriceUnknown, Unavailable. Nothing changes where no hard budget covers the payer.
     """
+    if known_budgets.cached(payer.tenant) == ():  # has none, for sure
+        return Fitted(chat, plan)
     room = await ledger.leases.room(payer, at)
     if room is None:
         return Fitted(chat, plan)
