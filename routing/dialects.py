@@ -251,17 +251,22 @@ def read_reply(chat: ChatRequest, offer: Offer, body: bytes) -> ChatReply:
 
 
 def write_reply(
-    chat: ChatRequest, reply: ChatReply, *, envelope: Envelope, usage: Usage, cost: Decimal | None
+    chat: ChatRequest,
+    reply: ChatReply,
+    *,
+    body_id: str,
+    model: str,
+    usage: Usage,
+    cost: Decimal | None,
 ) -> bytes:
-    """The caller's whole answer."""
+    """The caller's whole answer, of this model."""
     if chat.kind == "embedding":
         encoding = str(chat.body.get("encoding_format") or "float")
-        return embeddings_reply.write(
-            reply, encoding=encoding, model=envelope.model, usage=usage, cost=cost
-        )
+        return embeddings_reply.write(reply, encoding=encoding, model=model, usage=usage, cost=cost)
     if reply.answer is None:
         write = SHORT_CUTS[chat.dialect].write_reply
-        return write(reply, body_id=envelope.body_id, usage=usage, cost=cost)
+        return write(reply, body_id=body_id, usage=usage, cost=cost)
+    envelope = envelope_of(chat, body_id, model)
     write_answer = CALLERS[chat.dialect].write_answer
     return write_answer(reply.answer, envelope=envelope, usage=usage, cost=cost)
 

@@ -103,7 +103,8 @@ async def _whole(asked: Asked, story: Story, plan: Plan) -> Answer:
     body = dialects.write_reply(
         asked.chat,
         found.reply,
-        envelope=dialects.envelope_of(asked.chat, story.body_id, answered.model),
+        body_id=story.body_id,
+        model=answered.model,
         usage=answered.usage,
         cost=settled.cost,
     )

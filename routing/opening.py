@@ -88,9 +88,12 @@ async def _begin(asked: Asked, runtime: Runtime) -> tuple[Story, Plan] | Replay:
     if plan.refusal:
         raise plan.refusal
     opening = _fact(asked, wishes, project, plan)
-    keep = await runtime.cache.look(wanted(asked, wishes, plan))
-    if isinstance(keep, Hit):
-        return await _replay(asked, runtime, keep, plan, opening)
+    keep: Keep | None = None
+    if not _is_off(caller, "cache_enabled"):
+        found = await runtime.cache.look(wanted(asked, wishes, plan))
+        if isinstance(found, Hit):
+            return await _replay(asked, runtime, found, plan, opening)
+        keep = found
     try:
         return await _open(asked, runtime, wishes, its, plan=plan, opening=opening, keep=keep)
     except BaseException:
@@ -122,7 +125,9 @@ async def _open(
         conversation = dialects.CALLERS[chat.dialect].converse(chat)  # or refuse it before it opens
     timeouts = _timeouts(plan)
     total_s = min(timeouts.total_s, wishes.timeout_s or timeouts.total_s)
-    collects = await _collects(asked, opening)
+    collects = None
+    if not _is_off(caller, "store_content"):
+        collects = await _collects(asked, opening)
     story = Story(
         chat=chat,
         caller=caller,
@@ -260,6 +265,12 @@ async def _experiments(caller: Caller) -> experiments.Known:
         return await sync_to_async(experiments.load, thread_sensitive=False)(caller.tenant_id)
     except DatabaseError:
         return ()
+
+
+def _is_off(caller: Caller, switch: str) -> bool:
+    """Whether memory knows that the tenant has not switched something on."""
+    known = tenant_settings.cached(caller.tenant_id)
+    return known is not None and not getattr(known.settings, switch)
 
 
 async def _collects(asked: Asked, opening: CallOpened) -> Filter | None:

@@ -62,7 +62,9 @@ def test_an_answer_of_media_alone_is_not_empty(dialect: str, kind: str) -> None:
     )  # fmt: skip
     reply = dialects.read_reply(chat, offer, PAINTED.replace(b"image/png", kind.encode()))
     assert not reply.is_empty
-    whole: Any = dialects.write_reply(chat, reply, envelope=ENVELOPE, usage=USAGE, cost=None)
+    whole: Any = dialects.write_reply(
+        chat, reply, body_id="chatcmpl-1", model="m", usage=USAGE, cost=None
+    )
     assert json.loads(whole)["id"]
 
     relay = dialects.relay(chat, offer, "msg_1")
