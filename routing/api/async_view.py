@@ -56,11 +56,15 @@ class GatewayView(APIView):
     ) -> HttpResponseBase:
         try:
             caller: Caller = await _AUTHENTICATION.recognise(request)
-            handler = getattr(self, (request.method or "").lower(), _wrong_method)
+            handler = getattr(self, _METHODS.get(request.method or "", ""), _wrong_method)
             response: RawResponse = await handler(request, caller, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  the outermost edge
             return of_exception(error, request)
         return response
+
+
+# What answers; a HEAD is a GET whose body is not sent.
+_METHODS = {"GET": "get", "HEAD": "get", "POST": "post"}
 
 
 async def _wrong_method(request: LeanRequest, *_: Any, **__: Any) -> RawResponse:

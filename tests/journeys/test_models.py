@@ -43,3 +43,12 @@ def test_one_model_by_name_in_both_shapes(caller: Caller) -> None:
     assert anthropic(caller).models.retrieve(name).type == "model"
     with pytest.raises(NotFoundError):
         openai(caller).models.retrieve("nobody/knows-this-one")
+
+
+def test_a_head_is_a_get_without_its_body(caller: Caller) -> None:
+    with caller.gateway.client(caller.test_key) as http:
+        asked, got = http.head("/v1/models"), http.get("/v1/models")
+
+        assert (asked.status_code, asked.content) == (200, b"")
+        assert asked.headers["content-length"] == got.headers["content-length"]
+        assert http.options("/v1/models").status_code == 405
