@@ -320,10 +320,12 @@ class Connection(asyncio.Protocol):
             self._sink = None
             self._wake()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.head_size += len(name) + len(value)
+    def on_message_begin(self) -> None:
         if self.is_done:
             raise Malformed("a second answer to one request")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.head_size += len(name) + len(value)
         if self.head_size > HEAD_BYTES or len(self.headers) >= HEAD_FIELDS:
             raise Malformed("a head of more than 64 KB or 200 fields")
         self.headers.append((name.lower(), value))
