@@ -43,7 +43,8 @@ def timed():
     work()
     return time.perf_counter() - began
 
-print(*sys.version_info[:2], min(timed() for _ in range(9)))
+kind = sys.implementation.name + getattr(sys, "abiflags", "")
+print(kind, *sys.version_info[:2], min(timed() for _ in range(9)))
 """
 
 
@@ -122,15 +123,15 @@ def others(own: str) -> list[str]:
 
 
 def probed(path: str) -> "tuple[tuple[str, ...], float] | None":
-    """Version and seconds for some work; None for what cannot make our environment."""
+    """Kind and version, and seconds for some work; None for what cannot make our environment."""
     try:
         said = subprocess.run(
             [path, "-I", "-c", PROBE], capture_output=True, text=True, check=True, timeout=20
         )
-    except (OSError, subprocess.SubprocessError):
+        *version, seconds = said.stdout.split()
+        return tuple(version), float(seconds)
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    *version, seconds = said.stdout.split()
-    return tuple(version), float(seconds)
 
 
 def stop(sentence: str) -> int:

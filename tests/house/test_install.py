@@ -7,7 +7,10 @@ import pytest
 
 import install
 
+KIND = sys.implementation.name + getattr(sys, "abiflags", "")
 VERSION = f"{sys.version_info[0]} {sys.version_info[1]}"
+NAME = f"python{VERSION.replace(' ', '.')}"
+SAME = f"{KIND} {VERSION}"
 
 
 @pytest.fixture
@@ -29,17 +32,19 @@ def python(path: Path, says: str) -> str:
 @pytest.mark.parametrize(
     ("other", "is_taken"),
     [
-        (f"{VERSION} 0.70", True),
-        (f"{VERSION} 0.95", False),  # hardly quicker
-        (f"{VERSION} 1.50", False),
-        ("3 99 0.10", False),  # another version, which nobody asked for
+        (f"{SAME} 0.70", True),
+        (f"{SAME} 0.95", False),  # hardly quicker
+        (f"{SAME} 1.50", False),
+        (f"{KIND} 3 99 0.10", False),  # another version, which nobody asked for
+        (f"pypy {VERSION} 0.10", False),  # the wheels are CPython's
         ("", False),  # without venv, for example
+        ("hello", False),
     ],
 )
 def test_a_much_quicker_python_of_the_same_version_is_taken(
     places: Path, other: str, is_taken: bool
 ) -> None:
-    own = python(places / "own" / "python3", f"{VERSION} 1.00")
+    own = python(places / "own" / "python3", f"{SAME} 1.00")
     found = python(places / "python3", other)
 
     assert install.quickest(own) == (found if is_taken else own)
@@ -48,17 +53,17 @@ def test_a_much_quicker_python_of_the_same_version_is_taken(
 def test_of_several_the_quickest_is_taken_and_that_is_said(
     places: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = python(places / "own" / "python3", f"{VERSION} 1.00")
-    python(places / "python3", f"{VERSION} 0.80")
-    quick = python(places / f"python{VERSION.replace(' ', '.')}", f"{VERSION} 0.50")
+    own = python(places / "own" / "python3", f"{SAME} 1.00")
+    python(places / "python3", f"{SAME} 0.80")
+    quick = python(places / NAME, f"{SAME} 0.50")
 
     assert install.quickest(own) == quick
     assert f"Taking {quick}: it needs 50 % of the time of {own}." in capsys.readouterr().out
 
 
 def test_a_python_under_two_names_is_looked_at_once(places: Path) -> None:
-    (places / "python3").symlink_to(python(places / "elsewhere" / "python3", f"{VERSION} 0.80"))
-    (places / f"python{VERSION.replace(' ', '.')}").symlink_to(places / "python3")
+    (places / "python3").symlink_to(python(places / "elsewhere" / "python3", f"{SAME} 0.80"))
+    (places / NAME).symlink_to(places / "python3")
 
     assert len(install.others(sys.executable)) == 1
 
@@ -68,5 +73,5 @@ def test_this_python_can_be_probed() -> None:
 
     assert found is not None
     version, seconds = found
-    assert version == tuple(VERSION.split())
+    assert version == tuple(SAME.split())
     assert seconds > 0
