@@ -52,8 +52,9 @@ LISTINGS = {
 
 
 class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels is untyped
-    """Sends `{"count", "rows", "full"}`: how many calls have come, and HTML of the newest that the
-    page lists, no more than it shows; `full` where they are as many, so that some may be left out.
+    """Sends `{"count", "rows", "full", "cut"}`: how many calls have come, and HTML of the newest
+    that the page lists, no more than it shows; `full` where others were left out; `cut` where so
+    many had come that some of those that a filtered page lists may be missing.
 
     The query names the page (`view`), its tenant, mode and filters, as its own URL does.
     """
@@ -62,6 +63,7 @@ class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels i
         self._query = QueryDict(self.scope["query_string"])
         self._session = _session_key(dict(self.scope["headers"]))
         self._waiting: list[UUID] = []
+        self._is_cut = False
         self._count, self._rests_until, self._checked_at = 0, 0.0, 0.0
         self._is_seen = True
         self._updating: asyncio.Task[None] | None = None
@@ -88,7 +90,9 @@ class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels i
     async def calls_booked(self, message: CallsBooked) -> None:
         """News of the feed; what comes within a pause goes out in one update."""
         self._count += message["count"]
-        self._waiting = [*self._waiting, *feed.call_ids(message)][-MOST_WAITING:]
+        waiting = [*self._waiting, *feed.call_ids(message)]
+        self._waiting = waiting[-MOST_WAITING:]
+        self._is_cut |= self._count > len(self._waiting)
         self._wake()
 
     def _wake(self) -> None:
@@ -111,12 +115,13 @@ class LiveCalls(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels i
             self._updating = None
 
     async def _send_waiting(self) -> None:
-        calls, count = self._waiting, self._count
-        self._waiting, self._count = [], 0
+        calls, count, is_cut = self._waiting, self._count, self._is_cut
+        self._waiting, self._count, self._is_cut = [], 0, False
         began = time.monotonic()
         rows, is_full = await database_sync_to_async(rows_of)(self._tenant, self._query, calls)
         self._rests_until = began + (FULL_PAUSE_SECONDS if is_full else PAUSE_SECONDS)
-        await self.send_json({"count": count, "rows": rows, "full": is_full})
+        told = {"count": count, "rows": rows, "full": is_full, "cut": is_cut and not is_full}
+        await self.send_json(told)
 
     async def _is_admitted(self) -> bool:
         """Whether the session's user belongs to the tenant; looked up again now and then."""
@@ -149,7 +154,7 @@ def membership_of(session: str, tenant: str) -> Membership | None:
 def rows_of(tenant: UUID, query: QueryDict, calls: list[UUID]) -> tuple[str, bool]:
     """Table rows of those of the calls that the page would list, newest first.
 
-    No more than it shows; and whether they are all that it shows, so that others may be left out.
+    No more than it shows; and whether others were left out.
     """
     listing = LISTINGS.get(query.get("view", ""))
     if listing is None:
@@ -157,14 +162,15 @@ def rows_of(tenant: UUID, query: QueryDict, calls: list[UUID]) -> tuple[str, boo
     mode = query.get("mode", "")
     with tenant_scope(tenant):
         wanted = of_tenant(tenant, query).wanted(mode if mode in Mode.values else Mode.TEST)
-        picked = call_search.pick_calls(tenant, wanted, calls, limit=listing.rows)
+        picked = call_search.pick_calls(tenant, wanted, calls, limit=listing.rows + 1)
+        is_full, picked = len(picked) > listing.rows, picked[: listing.rows]
         context: dict[str, Any] = {
             "calls": records.with_names(tenant, picked),
             "recent": picked,
             "now": timezone.now(),
         }
     html = render_to_string(listing.template, context) if picked else ""
-    return html, len(picked) == listing.rows
+    return html, is_full
 
 
 def _session_key(headers: dict[bytes, bytes]) -> str:

@@ -14,6 +14,7 @@
   let unsaid = 0;
   let saidAt = 0;
   let wasAway = false;
+  let wasCut = false;
   let calming = 0;
 
   const isInUse = () => rows.matches(":hover") || rows.contains(document.activeElement);
@@ -24,6 +25,7 @@
       const count = waiting < most ? waiting : `${most} or more`;
       text = `${count} new ${waiting === 1 ? "call waits" : "calls wait"} while you use the list`;
     } else if (calming) text = `Calls come faster than they can be shown: these are the newest ${most}`;
+    else if (wasCut) text = "So many calls came that some are not shown: reload to see all";
     else if (wasAway) text = "The connection was lost for a while: reload to see all calls";
     if (note.textContent !== text) note.textContent = text;
     note.hidden = !text;
@@ -74,7 +76,11 @@
   };
 
   document.body.addEventListener("flo2-calls", (event) => {
-    const { rows: html, full } = event.detail;
+    const { rows: html, full, cut } = event.detail;
+    if (cut) {
+      wasCut = true;
+      explain();
+    }
     if (!html) return;
     if (!rows) {
       if (note) location.reload(); // the page said that there is no call

@@ -94,7 +94,7 @@ def test_calls_that_the_page_would_not_list_are_only_counted(
     with listening(caller, owner_of(caller.tenant), **filters) as socket:
         call(caller)
 
-        assert next_of(socket) == {"count": 1, "rows": "", "full": False}
+        assert next_of(socket) == {"count": 1, "rows": "", "full": False, "cut": False}
 
 
 def test_another_tenant_hears_nothing(caller: Caller) -> None:
@@ -175,6 +175,22 @@ def test_what_comes_while_nobody_sees_the_page_is_sent_when_it_is_seen(caller: C
         assert [f"/{one}/" in told["rows"] for one in made] == [True] * 3
 
 
+@pytest.mark.parametrize(("most", "is_cut"), [(3, False), (2, True)])
+def test_a_filtered_page_hears_that_it_may_lack_some_of_what_came_unseen(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, most: int, is_cut: bool
+) -> None:
+    monkeypatch.setattr(consumers, "MOST_WAITING", most)
+    with listening(caller, owner_of(caller.tenant)) as socket:
+        socket.send("pause")
+        for _ in range(3):
+            call(caller)
+        caller.gateway.settle()
+        socket.send("go")
+
+        told = next_of(socket)
+    assert (told["count"], told["cut"]) == (3, is_cut)
+
+
 def test_a_page_gets_no_more_rows_than_it_shows_and_hears_so(caller: Caller) -> None:
     tenant, now = caller.tenant, int(timezone.now().timestamp() * 1000)
     told = [story(tenant, opened_at=now + number, mode="test") for number in range(60)]
@@ -186,6 +202,9 @@ def test_a_page_gets_no_more_rows_than_it_shows_and_hears_so(caller: Caller) -> 
         rows, is_full = consumers.rows_of(tenant.pk, QueryDict(f"view={view}&mode=test"), calls)
         assert (rows.count("<tr"), is_full) == (most, True)
         assert f"/call_{told[-1][0].call}/" in rows
+
+    rows, is_full = consumers.rows_of(tenant.pk, QueryDict("view=calls&mode=test"), calls[:50])
+    assert (rows.count("<tr"), is_full) == (50, False)  # all of them
 
     # The one that the filters want is found among the newer ones.
     rows, is_full = consumers.rows_of(
