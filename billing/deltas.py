@@ -67,7 +67,9 @@ def sum_up_tags(booked: Iterable[Booked]) -> list[Row]:
     sums = defaultdict(lambda: [0] * len(SUMS))
     for call in booked:
         opened = call.opened
-        for tag in kept_tags(opened) if opened.tags else ():
+        if not opened.tags or not (call.attempts or call.settled):
+            continue
+        for tag in kept_tags(opened):
             mine = sums[opened.tenant, instant(opened.opened_at).date(), opened.mode, tag]
             for attempt in call.attempts:
                 _add_attempt(mine, attempt, call.sign)

@@ -271,12 +271,13 @@ class Adopted:
     def release(self, *, shipped: bool) -> None:
         """Unlock; a journal that is shipped to its end is put aside under another name.
 
-        With it goes its owner's reserve. A successor of the same process id makes a new one.
+        With it goes its owner's reserve, unless that is ours by now: process ids come again.
         """
         if shipped:
             self.path.rename(self.path.with_suffix(".shipped"))
             *_, pid, _ = ("", *self.path.name.split("-"))
-            _reserve_of(self.path.parent, pid).unlink(missing_ok=True)
+            if pid != str(os.getpid()):
+                _reserve_of(self.path.parent, pid).unlink(missing_ok=True)
         os.close(self._fd)
 
 

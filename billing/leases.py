@@ -3,7 +3,7 @@
 A process leases slices (`lease_rows`) and reserves from them, before each call, what that call may
 cost at most. At its settlement the rest is free again. Every budget that covers a call must pay,
 the key's, the project's and the tenant's. What a slice no longer needs goes back: after two idle
-seconds (ten, while half of the limit is nobody's), when another process needs it, when the
+seconds (thirty, while half of the limit is nobody's), when another process needs it, when the
 budget changes, when the process ends.
 """
 
@@ -28,9 +28,10 @@ from billing.known_budgets import Terms
 from billing.lease_rows import Holder, WindowKey
 from billing.slices import Slice
 
-IDLE_SECONDS, IDLE_SECONDS_IN_PLENTY = 2.0, 10.0
+IDLE_SECONDS, IDLE_SECONDS_IN_PLENTY = 2.0, 30.0
 REFUSAL_SECONDS = 0.25  # so long a refusal is remembered
 RECALL_SECONDS = (0.2, 0.4)  # pauses after a recall, in which others give back
+SILENCE_SECONDS = 1.0  # of the database: then nobody else waits for it at the same slice
 MOST_TRIES = 20  # of a reservation while others take what was leased for it
 NO_ANSWER = "The gateway cannot check your budgets at the moment."
 LOW_SHARE = 4  # a slice that has less than this part of its last lease is topped up
@@ -210,10 +211,12 @@ class Leases:
 
     async def _grow(self, one: Slice, need: int) -> bool:
         """Lease what is lacking, or (0) another slice; whether there is enough now."""
+        began = self._clock()
         try:
             is_enough: bool = await self._ask(self._lease_more, one, need)
         except Unavailable:
-            one.failed_at = self._clock()
+            if self._clock() - began > SILENCE_SECONDS:
+                one.failed_at = self._clock()
             raise
         return is_enough
 
@@ -237,18 +240,15 @@ class Leases:
         return granted.amount >= lacking and not granted.is_over
 
     def _put_back(self, one: Slice) -> None:
-        """Return what is free; `moving` is held. Raises DatabaseError."""
+        """Return what is free; `moving` is held. Raises DatabaseError.
+
+        After an error nobody knows whether it went back: it is not spent, and goes with the rest.
+        """
         with self._lock:
             amount = max(0, one.free)
             one.free -= amount
-        if not amount:
-            return
-        try:
+        if amount:
             lease_rows.give_back(one.terms.tenant, one.key, self.holder, amount)
-        except DatabaseError:
-            with self._lock:
-                one.free += amount
-            raise
 
     async def _recall(self, one: Slice, need: int) -> bool:
         """Have other processes give back what lies idle, then try again."""
@@ -376,7 +376,8 @@ class Leases:
                 one.is_called_back = True
                 one.refused = (0.0, 0)
                 if has_changed:
-                    one.doubt()
+                    with self._lock:
+                        one.doubt()
 
 
 def _call_back(tenant: UUID | None, budget: UUID | None) -> None:

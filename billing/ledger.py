@@ -256,7 +256,7 @@ class Ledger:
 
     def refuse(self, opened: CallOpened, settled: CallSettled) -> None:
         """A call of a known key that was refused before it began: a record of its own."""
-        second = opened.opened_at // 1000
+        second = settled.settled_at // 1000
         at, count = self._refusals.get(opened.key, (second, 0))
         count = count + 1 if at == second else 1
         if len(self._refusals) > 10_000:

@@ -35,8 +35,11 @@ class Slice:
         return now < until and need >= least
 
     def has(self, need: int) -> bool:
-        """Whether it pays for so much: money of a limit that has fallen pays for nothing."""
-        return self.free >= need and not self.is_doubted
+        """Whether it pays for so much: money of a limit that has fallen pays for nothing.
+
+        What costs nothing needs no money.
+        """
+        return not need or (self.free >= need and not self.is_doubted)
 
     def doubt(self) -> None:
         self.doubts += 1

@@ -51,6 +51,9 @@ def sum_up(apps, schema_editor):
     with system_scope(), schema_editor.connection.cursor() as cursor:
         if vendor == "postgresql":
             cursor.execute("SET LOCAL statement_timeout = 0")
+        # What was summed up before, by a try that was broken off or by calls booked since.
+        cursor.execute("DELETE FROM billing_tagdelta")
+        cursor.execute("DELETE FROM billing_tagday")
         cursor.execute(
             f"INSERT INTO billing_tagday (tenant_id, day, mode, tag, {_NAMES})"
             f" SELECT c.tenant_id, {_DAY[vendor]}, c.mode, t.value, {', '.join(of_both)}"

@@ -351,6 +351,7 @@ def test_who_waits_while_the_database_does_not_answer_another_does_not_ask_it_ag
 
     with monkeypatch.context() as patch:
         patch.setattr(lease_rows, "take", silent)
+        patch.setattr(leases, "SILENCE_SECONDS", 0.01)
         refused = asyncio.run(at_once())
 
     assert [type(one) for one in refused] == [Unavailable] * 10

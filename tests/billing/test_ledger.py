@@ -81,7 +81,8 @@ def test_an_attempt_cannot_end_after_its_call(books: Ledger) -> None:
 class TestRefusals:
     def refuse(self, books: Ledger, key: object, at: int) -> None:
         opened = CallOpenedFactory.build(key=key, opened_at=at, targets=())
-        books.refuse(opened, CallSettledFactory.build(call=opened.call, status="refused"))
+        settled = CallSettledFactory.build(call=opened.call, status="refused", settled_at=at)
+        books.refuse(opened, settled)
 
     def test_a_refused_call_is_a_record_of_its_own(self, books: Ledger) -> None:
         self.refuse(books, ids.new(), NOON)

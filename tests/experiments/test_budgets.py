@@ -127,7 +127,10 @@ def test_at_twice_the_head_room_nobody_is_refused(
 
 
 def test_tenants_do_not_pay_for_each_other(tmp_path: Path, stack: ExitStack) -> None:
-    """Each with money enough, so that nobody may be refused, for whatever reason."""
+    """Each with money enough, so that nobody may be refused, for whatever reason.
+
+    A process has to ask for a tenant's first slice; how long admissions take is said of the others.
+    """
     watch = Watch()
     tenants = [TenantFactory.create() for _ in range(250 if FULL else 10)]
     made = [make_budget(one, "1", window="total") for one in tenants]
