@@ -64,7 +64,8 @@ class Spender:
         self.asked: list[float] = []  # and for one that asked the database or Redis
         self.first: list[float] = []  # of tenants of whom this process knew nothing yet
         self.known: set[UUID] = set()
-        self.times: list[tuple[float, float]] = []  # before and after each admission
+        # Before and after each admission, on the clock that this machine's Redis reads.
+        self.times: list[tuple[float, float]] = []
 
     async def call(self) -> None:
         """One call: admitted or refused, answered, failed or cancelled."""
@@ -86,7 +87,7 @@ class Spender:
         fact, payer, limits = self._drawn(need)
         waits: list[int] = []
         waiting = asyncio.get_running_loop().call_soon(waits.append, 1)
-        began, is_known = time.monotonic(), payer.tenant in self.known
+        began, is_known, asked_at = time.monotonic(), payer.tenant in self.known, time.time()
         try:
             opened = await self.books.admit(fact, payer, need=need, limits=limits)
         except BudgetExceeded:
@@ -106,7 +107,7 @@ class Spender:
         took = (self.asked if waits else self.from_memory) if is_known else self.first
         took.append(ended - began)
         if self.orders.tells_times:
-            self.times.append((began, ended))
+            self.times.append((asked_at, time.time()))
         return opened
 
     def _drawn(self, need: int) -> tuple[CallOpened, Payer, Limits | None]:
