@@ -8,7 +8,7 @@ run: venv  ## start everything on this machine: one command, no other server
 	@exec $(BIN)/python manage.py up --demo
 
 test: venv-dev  ## the whole suite; DATABASE_URL and REDIS_URL choose the servers
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto
 
 check: venv-dev  ## format, lint, types, import contracts, sizes, templates, migrations, deploy
 	@$(BIN)/ruff format --check .

@@ -162,7 +162,8 @@ def check_windows(installation: Installation, done: Work, witness: Witness) -> N
         weeks[f"{at:%G %V}"] += spent
         months[f"{at:%Y-%m}"] += spent
     assert strange == []
-    assert len(days) > 2
+    if FULL:  # the short form may jump on before a call has begun
+        assert len(days) > 2
 
     spend = "SELECT hour, cost FROM billing_spendhour UNION ALL SELECT hour, cost FROM"
     assert summed(installation, f"{spend} billing_spenddelta", "%F %H") == hours
