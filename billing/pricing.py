@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from accounts.by_identity import by_identity
 from billing import money
 from billing.money import LARGEST, PICO, ZERO
 from billing.usage import BUCKETS, Usage
@@ -116,25 +117,17 @@ def _finely(usage: Usage, rates: Rates) -> Decimal:
 
 Whole = tuple[tuple[int, ...], int]
 _EXACT_PICO = 10**27  # more would be rounded to the 28 digits of a Decimal
-_MOST_KNOWN = 1000
-_known: dict[int, tuple[Rates, Whole | None]] = {}  # by identity, with what it belongs to
 
 
+@by_identity(1000)
 def _in_pico(rates: Rates) -> Whole | None:
     """Pico-dollars per token of each bucket, and per request; None where they are not whole.
 
     A price in force is asked for at each call, and is the same object as long as it is in force.
     """
-    known = _known.get(id(rates))
-    if known is not None and known[0] is rates:
-        return known[1]
     exact = [rate.scaleb(6) for rate in unit_rates(rates)] + [rates.per_request.scaleb(12)]
     *each, fee = (int(rate) for rate in exact)
-    whole = (tuple(each), fee) if [*each, fee] == exact else None
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    _known[id(rates)] = rates, whole
-    return whole
+    return (tuple(each), fee) if [*each, fee] == exact else None
 
 
 def receipt(usage: Usage, rates: Rates) -> list[tuple[str, int, Decimal, Decimal]]:

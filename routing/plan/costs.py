@@ -1,5 +1,6 @@
 """What a call is expected to cost, for ranking, and ceilings of rates. Pure."""
 
+from accounts.by_identity import by_identity
 from billing.pricing import Price, Rates, unit_rates
 from routing.health.expected import Expected
 from routing.options import PriceCeiling
@@ -11,7 +12,7 @@ MOST_RATES = 10_000  # remembered as floats
 def expected_cost(price: Price, amounts: Expected) -> float:
     """USD that a call is expected to cost. For ranking only."""
     rates = price.rates_for(int(amounts.input))
-    _, uncached, read, write, output, per_request = floats(rates)
+    uncached, read, write, output, per_request = floats(rates)
     fresh = amounts.input - amounts.cached - amounts.written
     return (
         uncached * fresh
@@ -22,24 +23,12 @@ def expected_cost(price: Price, amounts: Expected) -> float:
     )
 
 
-_as_floats: dict[int, tuple[Rates, float, float, float, float, float]] = {}
-
-
-def floats(rates: Rates) -> tuple[Rates, float, float, float, float, float]:
-    """USD per token fresh, read from and written to a cache, and of output; and per request.
-
-    Remembered: conversions cost more than the arithmetic.
-    """
-    known = _as_floats.get(id(rates))
-    if known is not None and known[0] is rates:
-        return known
+@by_identity(MOST_RATES)  # conversions cost more than the arithmetic
+def floats(rates: Rates) -> tuple[float, float, float, float, float]:
+    """USD per token fresh, read from and written to a cache, and of output; and per request."""
     unit = unit_rates(rates)
     uncached, read, write, output = (float(unit[place]) * PER_MILLION for place in (0, 1, 2, 4))
-    if len(_as_floats) > MOST_RATES:
-        _as_floats.clear()
-    found = (rates, uncached, read, write, output, float(rates.per_request))
-    _as_floats[id(rates)] = found
-    return found
+    return uncached, read, write, output, float(rates.per_request)
 
 
 def exceeds(price: Price, ceiling: PriceCeiling, input_tokens: int) -> bool:

@@ -244,7 +244,7 @@ def _row(one: Candidate) -> tuple[float, float, float, float]:
     length = expected.usual_output(one.offer)
     if one.price is None:
         return 0.0, 0.0, UNKNOWN, length
-    _, uncached, _, _, output, fee = floats(one.price.rates)
+    uncached, _, _, output, fee = floats(one.price.rates)
     return uncached, output, fee, length
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from accounts.by_identity import by_identity
 from routing.chat import Body
 from routing.providers.spec import ModelOffer, Quirks
 
@@ -97,21 +98,9 @@ def _name_of(tool: Any) -> Any:
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-_MOST_KNOWN = 1000
-_known: dict[int, tuple[Quirks, list[Change]]] = {}  # by identity: a catalogue's are few and last
-
-
+@by_identity(1000)
 def _message_changes(quirks: Quirks) -> list[Change]:
     """What is to be done to each message; nothing for most providers."""
-    known = _known.get(id(quirks))
-    if known is None or known[0] is not quirks:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        known = _known[id(quirks)] = quirks, _made(quirks)
-    return known[1]
-
-
-def _made(quirks: Quirks) -> list[Change]:
     changes: list[Change] = []
     if dropped := frozenset(quirks.drop_in_messages):
         changes.append(lambda message: {k: v for k, v in message.items() if k not in dropped})
