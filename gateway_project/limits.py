@@ -139,16 +139,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         if self._is_idle():
             self.is_draining = True
-            self.loop.call_later(LAST_CALL_SECONDS, self._close_if_idle)
+            self._stop_idle_timer()
+            self._begin_idling()
         else:
             super().shutdown()
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
-
-    def _close_if_idle(self) -> None:
-        if self._is_idle():
-            self.transport.close()
 
     def on_response_complete(self) -> None:
         self._answering = None
@@ -157,20 +154,24 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.server_state.total_requests += 1
         self.flow.resume_reading()
+        self._begin_idling()
+
+    def _begin_idling(self) -> None:
+        """One timer of a connection, and not one for each request as in the base class."""
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
-            self._look_again(self.timeout_keep_alive)
+            self._idle_timer = self.loop.call_later(self._patience, self._end_idling)
 
-    def _look_again(self, seconds: float) -> None:
-        self._idle_timer = self.loop.call_later(seconds, self._end_idling)
+    @property
+    def _patience(self) -> float:
+        return LAST_CALL_SECONDS if self.is_draining else self.timeout_keep_alive
 
     def _end_idling(self) -> None:
-        """One timer of a connection, and not one for each request as in the base class."""
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        left = self._idle_since + self._patience - self.loop.time()
         if self._head_is_open or not self._is_idle():
-            self._look_again(self.timeout_keep_alive)
-        elif left > 0:
-            self._look_again(left)
+            left = self._patience
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._end_idling)
         else:
             self.transport.close()
 

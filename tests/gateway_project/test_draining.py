@@ -1,6 +1,7 @@
 """A process that is told to stop answers what is on its way, and takes leave of each client."""
 
 import socket
+import time
 
 import pytest
 
@@ -57,4 +58,19 @@ def test_an_idle_connection_is_closed_when_nothing_more_comes(
     with client:
         wait_for(lambda: gateway.stop_connections() > 0, "it is connected")
 
+        assert client.recv(1) == b""
+
+
+def test_a_head_that_is_half_sent_when_the_process_stops_may_come_in_whole(
+    client: socket.socket, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LAST_CALL_SECONDS", 0.1)
+    with client:
+        client.sendall(ASK[:20])
+        wait_for(lambda: gateway.stop_connections() > 0, "it is connected")
+        time.sleep(0.3)  # longer than an idle connection would be kept
+
+        client.sendall(ASK[20:])
+
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
         assert client.recv(1) == b""
