@@ -18,6 +18,7 @@ from routing.upstream.endpoints import Endpoint
 SECONDS = httpx.Timeout(5.0, connect=3.0)
 WHOLE_SECONDS = 10.0  # an answer that drips cannot hold who waits for it any longer
 MOST_BYTES = 8 * 2**20
+NOT_PUBLIC = "its name does not lead to public addresses only"
 
 _HEADERS = {"bearer": "Authorization", "x-api-key": "x-api-key", "x-goog-api-key": "x-goog-api-key"}
 
@@ -66,6 +67,8 @@ async def ask(
                     raise CannotReach("the answer is larger than 8 MB")
             pairs = [(name.lower(), value) for name, value in answer.headers.raw]
             return Fetched(answer.status_code, pairs, b"".join(parts))
+    except guard.AddressRefused:
+        raise CannotReach(f"{provider.label} cannot be reached: {NOT_PUBLIC}") from None
     except (httpx.HTTPError, OSError) as error:
         raise CannotReach(f"{provider.label} cannot be reached: {type(error).__name__}") from None
 
@@ -82,7 +85,7 @@ async def post(endpoint: Endpoint, content: bytes, headers: dict[str, str]) -> i
         ):
             return answer.status_code
     except guard.AddressRefused:
-        raise CannotReach("its name does not lead to public addresses only") from None
+        raise CannotReach(NOT_PUBLIC) from None
     except TimeoutError:
         raise CannotReach(f"no answer within {WHOLE_SECONDS:.0f} s") from None
     except (httpx.HTTPError, OSError) as error:

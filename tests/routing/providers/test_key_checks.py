@@ -73,7 +73,7 @@ def test_a_stored_key_is_checked_at_the_address_in_force(tenant: Tenant) -> None
     finding = key_checks.ask(key, Secret("gsk_0123456789abcdef"))
 
     assert finding.status == "unverified"
-    assert "NotPublic" in finding.reason
+    assert "does not lead to public addresses only" in finding.reason
 
 
 def test_a_key_of_a_provider_that_is_not_offered_stays_unverified(tenant: Tenant) -> None:
