@@ -64,8 +64,8 @@ class Spender:
         self.asked: list[float] = []  # and for one that asked the database or Redis
         self.first: list[float] = []  # of tenants of whom this process knew nothing yet
         self.known: set[UUID] = set()
-        # Before and after each admission, on the clock that this machine's Redis reads.
-        self.times: list[tuple[float, float]] = []
+        # Before and after the admission of each call, on the clock that this machine's Redis reads.
+        self.times: list[tuple[str, float, float]] = []
 
     async def call(self) -> None:
         """One call: admitted or refused, answered, failed or cancelled."""
@@ -107,7 +107,7 @@ class Spender:
         took = (self.asked if waits else self.from_memory) if is_known else self.first
         took.append(ended - began)
         if self.orders.tells_times:
-            self.times.append((asked_at, time.time()))
+            self.times.append((opened.opened.call, asked_at, time.time()))
         return opened
 
     def _drawn(self, need: int) -> tuple[CallOpened, Payer, Limits | None]:
