@@ -15,7 +15,6 @@ from billing import budgets, lease_rows, windows
 from billing.lease_rows import Holder, WindowKey
 from billing.models import Budget, BudgetAlert
 from tests.accounts import databases
-from tests.factories.accounts import TenantFactory
 from tests.factories.budgets import leases_of, make_budget, pico, window_of
 from tests.servers.gateway import wait_for
 
@@ -23,11 +22,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), databases.postgresql_only
 
 HOLDER = Holder("host-1-1", "folder")
 InThread = Callable[[Callable[[], None]], "Future[None]"]
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
 
 
 @pytest.fixture

@@ -36,11 +36,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
 def costing(amount: str) -> dict[str, Any]:
     return {"attempts": [AttemptEndedFactory.build(call="x" * 22, cost=Decimal(amount))]}
 

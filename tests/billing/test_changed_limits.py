@@ -1,10 +1,8 @@
 """A limit that falls binds at once: what was leased under the old one pays for nothing more."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -17,10 +15,8 @@ from billing.errors import BudgetExceeded
 from billing.leases import Payer
 from billing.ledger import Ledger
 from billing.models import Budget
-from tests.factories.accounts import TenantFactory
 from tests.factories.budgets import (
     admit,
-    books_in,
     counted,
     make_budget,
     opened,
@@ -31,17 +27,6 @@ from tests.factories.budgets import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Iterator[Ledger]:
-    with books_in(tmp_path) as its:
-        yield its
 
 
 def test_a_lower_limit_calls_slices_back(books: Ledger, tenant: Tenant) -> None:
@@ -111,7 +96,10 @@ def test_a_limit_that_was_raised_asks_once_and_goes_on(books: Ledger, tenant: Te
     asyncio.run(lower(budget, "2"))
 
     settle(asyncio.run(admit(books, opened(tenant), "1.9")), "0.1")
-    books.leases.take("a", Payer(tenant.pk, "live"), need=pico("1.5"), at=opened(tenant).opened_at)
+    at = opened(tenant).opened_at
+    hold = books.leases.take("a", Payer(tenant.pk, "live"), need=pico("1.5"), at=at)
+    assert hold
+    assert hold.amount == pico("1.5")
 
 
 def test_a_raise_that_ends_takes_its_money_along(books: Ledger, tenant: Tenant) -> None:

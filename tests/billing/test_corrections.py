@@ -32,11 +32,6 @@ MONTH = Period(date(2026, 11, 1), date(2026, 11, 30))
 DAY_MS = 86_400_000
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
 def price(rate: str) -> Price:
     return Price(source="tenant", rates=Rates(Decimal(rate), Decimal(rate)))
 

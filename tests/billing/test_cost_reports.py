@@ -26,11 +26,6 @@ MONTH = Period(date(2026, 11, 1), date(2026, 11, 30))
 DAY_MS = 86_400_000
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
 def asked(tenant: Tenant, report: Any, *about: Any, **rest: Any) -> Any:
     with tenancy.tenant_scope(tenant.pk):
         return report(tenant.pk, *about, **{"mode": "live", **rest})

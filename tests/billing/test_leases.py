@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from billing import known_budgets, lease_rows, leases, reconcile
 from billing.errors import BudgetExceeded
 from billing.ledger import Ledger, OpenCall
 from tests.accounts.databases import away
-from tests.factories.accounts import ProjectFactory, TenantFactory, issue_gateway_key
+from tests.factories.accounts import ProjectFactory, issue_gateway_key
 from tests.factories.budgets import (
     admit,
     books_in,
@@ -32,17 +31,6 @@ from tests.factories.budgets import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Iterator[Ledger]:
-    with books_in(tmp_path) as its:
-        yield its
 
 
 def idle(books: Ledger, seconds: float = leases.IDLE_SECONDS_IN_PLENTY + 1) -> None:

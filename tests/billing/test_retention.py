@@ -17,18 +17,12 @@ from billing.periods import Period
 from billing.pricing import Price, Rates
 from tests.accounts.databases import postgresql_only, rows_of
 from tests.billing import bookkeeping
-from tests.factories.accounts import TenantFactory
 from tests.factories.billing import NOON, book_call
 from tests.factories.budgets import make_budget
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
 
 
 def test_calls_that_are_too_old_go_and_their_sums_stay(tenant: Tenant) -> None:

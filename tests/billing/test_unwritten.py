@@ -21,7 +21,6 @@ from billing.rates import Limits
 from billing.unwritten import MOST, End, Unwritten
 from tests.accounts.deadlines import eventually
 from tests.billing import bookkeeping
-from tests.factories.accounts import TenantFactory
 from tests.factories.billing import (
     AttemptEndedFactory,
     CallOpenedFactory,
@@ -70,11 +69,6 @@ def statuses() -> list[str]:
 
 def written(books: Ledger) -> list[Fact]:
     return [record.fact for record in journal.read(books.journal.path)]
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
 
 
 def test_a_call_that_cannot_be_written_down_is_booked(books: Ledger, tenant: Tenant) -> None:

@@ -34,11 +34,6 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY_MS = 86_400_000
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
 def wrong(tenant: Tenant) -> list[str]:
     return [one.what for one in verification.verify(tenant.pk).differences]
 

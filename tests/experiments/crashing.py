@@ -13,7 +13,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -28,6 +28,19 @@ MARKER = "the-marker-of-this-experiment-7391"
 GATEWAY, WORKER = "gateway_project.server", "celery"
 
 _numbers = iter(range(10**9))
+
+
+@contextlib.contextmanager
+def two_gateways(sandbox: Sandbox, **environment: str) -> Iterator[Installation]:
+    """An installation that runs, with a live key of an OpenAI that is the sandbox."""
+    own = {"FLO2_PROVIDER_OPENAI_BASE_URL": f"{sandbox.url}/openai/v1", "FLO2_WORKERS": "2"}
+    running = Installation({**own, **environment})
+    running.start()
+    try:
+        running.add_provider_key("openai", "good-key-0123456789")
+        yield running
+    finally:
+        running.stop()
 
 
 def next_number() -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,22 +28,11 @@ from tests.experiments.spenders import (
     orders,
     settle_down,
 )
-from tests.factories.accounts import ProjectFactory, TenantFactory, issue_gateway_key
+from tests.factories.accounts import ProjectFactory, issue_gateway_key
 from tests.factories.budgets import admit, books_in, make_budget, opened, window_of
 from tests.servers.gateway import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as its:
-        yield its
 
 
 # Dearer than reserved -------------------------------------------------------------------------

@@ -5,7 +5,6 @@ the ledger, exactly.
 """
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -34,17 +33,6 @@ KILLS = 5 if FULL else 2
 HEAD_ROOM_CALLS = 100_000 if FULL else 2_000
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return TenantFactory.create()
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as its:
-        yield its
 
 
 def test_two_hundred_at_once_against_a_budget_for_ten(

@@ -26,6 +26,7 @@ from tests.experiments.crashing import (
     living,
     next_number,
     problem_of,
+    two_gateways,
     wait_for_both,
 )
 from tests.servers import postgres
@@ -56,18 +57,9 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def installation(sandbox_server: Sandbox, server: Postgres) -> Iterator[Installation]:
-    running = Installation(
-        {
-            "FLO2_PROVIDER_OPENAI_BASE_URL": f"{sandbox_server.url}/openai/v1",
-            "FLO2_WORKERS": "2",
-            "DATABASE_URL": server.url,
-        }
-    )
-    running.start()
-    running.add_provider_key("openai", "good-key-0123456789")
-    add_budget(running, limit_usd="1000", window="month", mode="hard")
-    yield running
-    running.stop()
+    with two_gateways(sandbox_server, DATABASE_URL=server.url) as running:
+        add_budget(running, limit_usd="1000", window="month", mode="hard")
+        yield running
 
 
 @dataclass

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.experiments.crashing import FULL, Table, Work, check, next_number, problem_of
+from tests.experiments.crashing import (
+    FULL,
+    Table,
+    Work,
+    check,
+    next_number,
+    problem_of,
+    two_gateways,
+)
 from tests.servers.installation import Installation
 from tests.servers.redis import Redis
 from tests.servers.sandbox import Sandbox
@@ -30,17 +38,8 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def installation(sandbox_server: Sandbox, redis: Redis) -> Iterator[Installation]:
-    running = Installation(
-        {
-            "FLO2_PROVIDER_OPENAI_BASE_URL": f"{sandbox_server.url}/openai/v1",
-            "FLO2_WORKERS": "2",
-            "REDIS_URL": redis.url,
-        }
-    )
-    running.start()
-    running.add_provider_key("openai", "good-key-0123456789")
-    yield running
-    running.stop()
+    with two_gateways(sandbox_server, REDIS_URL=redis.url) as running:
+        yield running
 
 
 def limited_key(installation: Installation) -> str:
