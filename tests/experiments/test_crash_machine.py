@@ -139,7 +139,8 @@ def test_c7_calls_count_when_the_clock_says_they_began_however_it_is_set(
     if FULL:
         wait_for(lambda: not deltas(installation), "the worker adds up", seconds=90)
         check_windows(installation, done, witness)
-    wait_for(lambda: not leased(installation), "nothing is reserved any more", seconds=20)
+    installation.stop()
+    assert not leased(installation)  # a process that ends in order gives back what it held
 
 
 def check_windows(installation: Installation, done: Work, witness: Witness) -> None:
