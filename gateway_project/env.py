@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -56,13 +57,27 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def address(name: str, schemes: tuple[str, ...], default: str = "") -> str:
+    """A URL of one of the schemes, or nothing. It is in no message: it may hold a password."""
+    url = text(name, default)
+    try:
+        is_right = not url or (urlsplit(url).scheme in schemes and urlsplit(url).port != 0)
+    except ValueError:
+        is_right = False
+    if not is_right:
+        begins = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must be a whole URL that begins with {begins}.")
+    return url
+
+
 def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of a database URL; `?host=/run/dir` names a socket folder."""
-    config: dict[str, Any] = environ.Env.db_url_config(text(name, default))
+    url = address(name, ("postgres", "postgresql", "sqlite"), default)
+    config: dict[str, Any] = environ.Env.db_url_config(url)
     return config
 
 
 def email(name: str) -> dict[str, Any]:
     """Django's mail settings of an EMAIL_URL such as `smtp+tls://user:secret@host:587`."""
-    url = text(name)
+    url = address(name, tuple(environ.Env.EMAIL_SCHEMES))
     return dict(environ.Env.email_url_config(url)) if url else {}

@@ -29,7 +29,7 @@ FLO2_CALL_RETENTION_DAYS = env.integer("FLO2_CALL_RETENTION_DAYS", 0)
 FLO2_JOURNAL_FSYNC = env.choice("FLO2_JOURNAL_FSYNC", ("off", "group"))
 FLO2_DRAIN_SECONDS = env.integer("FLO2_DRAIN_SECONDS", 600)
 FLO2_LOG_LEVEL = env.choice("FLO2_LOG_LEVEL", ("info", "debug", "warning", "error")).upper()
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.address("REDIS_URL", ("redis", "rediss", "unix"))
 FLO2_CACHE_STORE = env.choice(
     "FLO2_CACHE_STORE", ("redis", "database", "memory") if REDIS_URL else ("database", "memory")
 )

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from accounts import audit, gateway_keys, members, signup
+from accounts import audit, gateway_keys, members, signup, tokens, vault
 from accounts.gateway_keys import KeyTerms
 from accounts.models import Tenant, User
 from accounts.tenancy import tenant_scope
@@ -23,6 +24,11 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            vault.master_keys(settings.FLO2_MASTER_KEYS)
+            tokens.peppers(settings.FLO2_KEY_PEPPERS)
+        except (vault.MasterKeyProblem, tokens.PepperProblem) as problem:
+            raise CommandError(str(problem)) from None
         user = self._user(options["email"], options["password"], operator=options["operator"])
         name = options["tenant"]
         tenant = members.tenant_named(name, owner=user) or signup.create_tenant(user, name=name)

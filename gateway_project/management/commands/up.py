@@ -27,11 +27,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, demo: bool, **options: Any) -> None:
-        settings.FLO2_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
         if demo and not settings.FLO2_DEMO:
             self._again_as_demo()
-        for problem in checks.problems():
-            raise CommandError(problem)
+        if problems := list(checks.problems()):
+            raise CommandError("\n".join(problems))
         if settings.FLO2_DEMO:
             call_command("migrate", interactive=False, verbosity=0)
         self._check_migrations()
