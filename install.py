@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 PYTHON = VENV / "bin" / "python"
 RUN, DEV = HERE / "requirements.lock", HERE / "requirements-dev.lock"
+OURS = ("accounts", "billing", "dashboard", "gateway_project", "routing")
 
 MORE_PLACES = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 MUCH_QUICKER = 0.9  # of the time that this one takes
@@ -86,10 +87,20 @@ def main() -> int:
             "The packages could not be installed: is the package index reachable? "
             "(pip's own words are above; a mirror is set with PIP_INDEX_URL)"
         )
+    compile_ours(PYTHON)
     stamp.write_text(digest)
     if lock == DEV:  # the development lock holds everything of the other one
         (VENV / f"{RUN.name}.sha256").write_text(hashlib.sha256(RUN.read_bytes()).hexdigest())
     return 0
+
+
+def compile_ours(python: Path) -> None:
+    """As pip does with what it installs.
+
+    Where PYTHONDONTWRITEBYTECODE is set, as in many containers, each process would compile all of
+    it at each start.
+    """
+    subprocess.run([str(python), "-m", "compileall", "-q", *OURS], cwd=HERE, check=False)
 
 
 def quickest(own: str) -> str:

@@ -63,6 +63,7 @@ async def _live(receive: Receive, send: Send) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await runtime.stop()

@@ -6,6 +6,7 @@ five seconds.
 """
 
 import argparse
+import gc
 import signal
 import socket
 import threading
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     chosen = parser.parse_args()
 
+    gc.disable()  # until what is imported is there for good: see `asgi`
     # Imported late: an error in the settings is better told by `up` than by a traceback here.
     from django.conf import settings
 

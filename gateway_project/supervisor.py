@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 0.2
 RESTART_SECONDS = (0.2, 5.0)  # the pause grows while a process keeps dying
 HURRIED_SECONDS = 10.0
+WORKER_WAITS = 5.0  # for the gateway to be ready: two that start at once take twice as long
 
 
 class CannotStart(Exception):
@@ -34,8 +35,8 @@ class Child:
     name: str
     command: list[str]
     sockets: tuple[socket.socket, ...] = ()
+    start_at: float = 0.0
     process: subprocess.Popen[bytes] | None = None
-    restart_at: float = 0.0
     pause: float = field(default=RESTART_SECONDS[0])
     started_at: float = 0.0
 
@@ -60,13 +61,13 @@ class Supervisor:
         self._children = list(_children(public, sandbox))
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._on_signal)
-        for child in self._children:
-            self._start(child, environment)
         ready = False
         while not self._signal:
             self._look_after(environment)
             if not ready and _answers(settings.FLO2_PORT):
                 ready = True
+                for child in self._children:
+                    child.start_at = 0.0
                 on_ready()
             time.sleep(CHECK_SECONDS)
         self._stop()
@@ -87,11 +88,11 @@ class Supervisor:
         )
 
     def _look_after(self, environment: dict[str, str]) -> None:
-        """Restart what has died, with growing pauses."""
+        """Start what is due, and what has died once more, with growing pauses."""
         now = time.monotonic()
         for child in self._children:
             if child.process is None:
-                if now >= child.restart_at:
+                if now >= child.start_at:
                     self._start(child, environment)
                 continue
             code = child.process.poll()
@@ -100,7 +101,7 @@ class Supervisor:
             shortest, longest = RESTART_SECONDS
             lived = now - child.started_at
             child.pause = shortest if lived > 30 else min(longest, child.pause * 2)
-            child.process, child.restart_at = None, now + child.pause
+            child.process, child.start_at = None, now + child.pause
             log.warning(
                 "a process ended and is started again",
                 extra={
@@ -137,7 +138,8 @@ def _children(public: socket.socket, sandbox: socket.socket) -> Iterator[Child]:
     celery = [python, "-m", "celery", "-A", "gateway_project.celery", "--quiet"]
     worker = ["worker", "-B", "--pool=solo", "--loglevel=warning", "-s", beat]
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    yield Child("worker", [*celery, *worker, *alone])
+    at = time.monotonic() + WORKER_WAITS
+    yield Child("worker", [*celery, *worker, *alone], start_at=at)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Which Python `.venv` is made from."""
+"""Which Python `.venv` is made from, and what is compiled for it."""
 
 import sys
 from pathlib import Path
@@ -75,3 +75,24 @@ def test_this_python_can_be_probed() -> None:
     version, seconds = found
     assert version == tuple(SAME.split())
     assert seconds > 0
+
+
+def test_our_modules_are_compiled_even_where_python_is_told_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(install, "HERE", tmp_path)
+    for package in install.OURS:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "part.py").write_text("value = 1")
+
+    install.compile_ours(Path(sys.executable))
+
+    compiled = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("part.*.pyc")}
+    assert compiled == set(install.OURS)
+
+
+def test_every_package_of_ours_is_compiled() -> None:
+    packages = {path.parent.name for path in install.HERE.glob("*/__init__.py")}
+
+    assert packages - {"tests", "bench"} == set(install.OURS)
