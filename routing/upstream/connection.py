@@ -176,17 +176,19 @@ class Connection(asyncio.Protocol):
         `sink` is called by the transport itself, without a turn of the loop in between. After 15
         seconds of silence it gets SILENCE. Raises Trouble, and whatever `sink` raises.
         """
-        if self not in self._pool.busy and not self._trouble:
+        has_ended = self.is_done and self._transport is None  # and the provider has closed, too
+        if not (self in self._pool.busy or self._trouble or has_ended):
             raise RuntimeError("the exchange is over: what comes now is another one's answer")
         self._sink = sink
         if self._paused:  # more had come than is kept for one who does not read yet
             self._resume()
         if self._chunks:
             self._give()
-        if self.is_done:
-            self._sink = None
-        while self._sink is not None:
+        while self._sink is not None and not self.is_done:
             await self._wait()
+        if self._chunks:  # they came with the end, and something behind it
+            self._give()
+        self._sink = None
         if self._sink_problem:
             raise self._sink_problem
 

@@ -1,6 +1,7 @@
 """Streams from provider to caller: each caller hears its own, whole, however it ends."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +25,8 @@ from tests.routing.execution.world import (
     world,
 )
 
+UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+STRAY = LAST_CHUNK + b"HTTP/1.1 200 OK\r\n"
 ENDED_UNSAID = says(CHUNKED, chunk(event(finish="stop")), LAST_CHUNK)  # no text and no [DONE]
 
 
@@ -96,6 +99,39 @@ async def test_a_stream_of_which_much_has_come_before_it_is_poured_goes_on(tmp_p
 
         assert heard.text.count(b"x") >= 8 * connection.BUFFERED_BYTES
         assert heard.text.endswith(DONE)
+
+
+@pytest.mark.parametrize(
+    ("head", "frame", "last"),
+    [(CHUNKED, chunk, LAST_CHUNK), (UNTIL_CLOSED, bytes, b""), (CHUNKED, chunk, STRAY)],
+    ids=["chunked", "until the connection is closed", "with a stray byte behind it"],
+)
+@pytest.mark.parametrize("is_early", [True, False], ids=["before it is poured", "meanwhile"])
+async def test_a_stream_whose_provider_closes_the_connection_is_told_to_its_end(
+    tmp_path: Path, head: bytes, frame: Callable[[bytes], bytes], last: bytes, *, is_early: bool
+) -> None:
+    may_end = asyncio.Event()
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        await says(head, frame(event("a")))(writer)
+        await may_end.wait()
+        await says(frame(event("b", finish="stop")), last)(writer)  # and no [DONE]
+        writer.close()
+
+    async with world(tmp_path) as its:
+        its.scripts["groq"] = [script]
+        story = its.story(stream=True)
+        opened = await streaming.run(story, candidate(GROQ), 1, "primary")
+        assert isinstance(opened, OpenStream)
+        asyncio.get_running_loop().call_later(0.0 if is_early else 0.1, may_end.set)
+        while is_early and opened.connection.is_open:  # noqa: ASYNC110  a transport has no event for it
+            await asyncio.sleep(0.001)
+
+        heard = Heard()
+        await asyncio.wait_for(relaying.relay(story, opened, heard), 2)
+
+        assert (heard.text.count(b'"b"'), heard.text.endswith(DONE)) == (1, True)
+        assert its.outcomes(story) == [("groq", "answered")]
 
 
 async def test_a_connection_is_read_again_though_its_last_reader_could_not_keep_up(
