@@ -4,6 +4,7 @@ A provider's status, headers and body are read into one `Failure`; fallback, rac
 and the ledger look at its kind and at nothing else (`_TABLE`, first match wins).
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import msgspec
 from accounts.secret import scrub
 
 KEPT_CHARACTERS = 500
+READ_CHARACTERS = 4000  # of each part: some of the patterns take a microsecond for a character
 LONGEST_WAIT_SECONDS = 600.0
 
 
@@ -165,15 +167,16 @@ def classify(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -
     return Failure(
         kind=kind,
         status=status,
-        code=error.code,
-        message=scrub(error.message)[:KEPT_CHARACTERS] or f"HTTP {status}",
-        param=error.param,
+        code=error.code[:KEPT_CHARACTERS],
+        message=scrub(error.message[:READ_CHARACTERS])[:KEPT_CHARACTERS] or f"HTTP {status}",
+        param=error.param and error.param[:KEPT_CHARACTERS],
         retry_after_s=retry_after(headers, body),
     )
 
 
 def _kind(status: int, error: ProviderError) -> FailureKind:
-    words = f"{error.code} {error.type} {error.extra} {error.message}".lower()
+    parts = (error.code, error.type, error.extra, error.message)
+    words = " ".join(part[:READ_CHARACTERS] for part in parts).lower()
     for statuses, pattern, kind in _TABLE:
         if status in statuses and (pattern is None or pattern.search(words)):
             return kind
@@ -251,21 +254,22 @@ def retry_after(headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> fl
         wait = _until(text) if wait is None else wait
     if wait is None and b"retryDelay" in body:
         delay = re.search(rb'"retryDelay"\s*:\s*"([\d.]+)s"', body)
-        wait = float(delay[1]) if delay else None
+        wait = _number(delay[1].decode()) if delay else None
     return None if wait is None else min(max(wait, 0.0), LONGEST_WAIT_SECONDS)
 
 
 def _number(text: str | None, scale: float = 1) -> float | None:
     try:
-        return float(text) / scale if text else None
+        number = float(text) / scale if text else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _until(text: str) -> float | None:
     try:
         return (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

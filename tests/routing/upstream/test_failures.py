@@ -91,8 +91,11 @@ def test_every_kind_has_a_rule() -> None:
         ([(b"retry-after", b"-5")], b"", 0.0),
         ([(b"retry-after", b"99999")], b"", 600.0),
         ([(b"retry-after", b"soon")], b"", None),
+        ([(b"retry-after", b"nan")], b"", None),
+        ([(b"retry-after", b"Mon, 01 Jan 2026 00:00:00 +99999999999999999999")], b"", None),
         ([(b"retry-after", b"Wed, 21 Oct 2015 07:28:00 GMT")], b"", 0.0),
         ([], b'{"details":[{"retryDelay": "34.4s"}]}', 34.4),
+        ([], b'{"details":[{"retryDelay": "3.4.4s"}]}', None),
         ([], b"", None),
     ],
 )
@@ -114,3 +117,11 @@ def test_fragments_of_keys_are_taken_out_of_messages(echo: str) -> None:
 
 def test_a_long_page_is_cut() -> None:
     assert len(failures.classify(502, (), b"<p>x</p>" * 9999).message) <= 500
+
+
+def test_only_the_beginning_of_a_long_message_is_read() -> None:
+    long = "x" * 10_000
+    error = {"message": f"bad {long} flagged", "code": long, "param": long}
+    failure = failures.classify(400, (), json.dumps({"error": error}).encode())
+    assert failure.kind is Kind.CALLER
+    assert max(map(len, (failure.message, failure.code, failure.param or ""))) <= 500
