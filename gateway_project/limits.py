@@ -107,6 +107,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > HEAD_BYTES or self._head_fields > HEAD_FIELDS:
             self._refuse_head()
+        if not self._head_is_open:  # a trailer: it must not pass for a header (RFC 9110, 6.5.1)
+            return
         name = name.lower()  # from here on as the base class does
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
