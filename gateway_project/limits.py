@@ -32,6 +32,7 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 60.0
 BODY_BYTES_PER_SECOND = 1024  # a body that comes slower than this is given up
 READER_SECONDS = 60.0  # a client that takes nothing for so long is cut
+MOST_PIPELINED = 100  # requests that wait behind another one on its connection
 LAST_CALL_SECONDS = 0.5  # for what is on its way on an idle connection while the process stops
 
 # Doors that probes ask by address.
@@ -118,6 +119,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_is_open = False
         self._stop_head_timer()
         super().on_headers_complete()
+        if len(self.pipeline) > MOST_PIPELINED:
+            self._problem = BadFraming("Too many requests at once on one connection.")
+            raise self._problem
         if self.is_draining and self.cycle is not None and self.cycle.scope is self.scope:
             self.cycle.keep_alive = False
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from gateway_project import limits
 from gateway_project.limits import GuardedProtocol
 from tests.servers.gateway import wait_for
 
@@ -127,3 +128,20 @@ def test_a_web_socket_may_be_silent(server: Server) -> None:
         connection.settimeout(2 * IDLE_S)
         with pytest.raises(TimeoutError):
             connection.recv(1)
+
+
+def test_some_requests_may_be_sent_at_once(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(REQUEST * 20)
+        said = b""
+        while said.count(b"ok") < 20:
+            said += connection.recv(4096)
+
+
+def test_requests_do_not_pile_up_behind_a_slow_answer(server: Server) -> None:
+    with server.connect() as connection:
+        server.release.clear()
+        connection.sendall(REQUEST * (limits.MOST_PIPELINED + 2))
+
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+        assert connection.recv(1) == b""
