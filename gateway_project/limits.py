@@ -77,6 +77,10 @@ class GuardedProtocol(HttpToolsProtocol):
     _answering: Answering | None = None
     _problem: GatewayError | None = None
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin_idling()
+
     def data_received(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)

@@ -86,6 +86,11 @@ def test_an_idle_connection_is_closed(server: Server) -> None:
         assert connection.recv(1) == b""
 
 
+def test_a_connection_on_which_nothing_is_asked_is_closed(server: Server) -> None:
+    with server.connect() as connection:
+        assert connection.recv(1) == b""
+
+
 def test_a_connection_in_use_stays(server: Server) -> None:
     """Asked again and again, for longer than it may be idle."""
     with server.connect() as connection:
