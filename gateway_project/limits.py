@@ -86,13 +86,15 @@ class GuardedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
             if self._head_is_open and self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_too_slow)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self._stop_head_timer()
                 self._stop_idle_timer()
                 self.handle_websocket_upgrade()
+            elif self.scope["method"] == "CONNECT":
+                self._refuse(BadFraming("This is no proxy."))
             else:
-                self._refuse(BadFraming("This upgrade is not supported."))
+                self._go_on_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(self._problem or BadFraming("This is not a valid HTTP request."))
 
@@ -122,12 +124,31 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_is_open = False
         self._stop_head_timer()
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            return
         super().on_headers_complete()
         if len(self.pipeline) > MOST_PIPELINED:
             self._problem = BadFraming("Too many requests at once on one connection.")
             raise self._problem
         if self.is_draining and self.cycle is not None and self.cycle.scope is self.scope:
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again without its wish for another protocol, which may be passed over.
+
+        Java's own HTTP client wishes for HTTP/2 on every plain connection (RFC 9110, 7.8).
+        """
+        kept = [pair for pair in self.headers if pair[0] not in _UPGRADING]
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % pair for pair in kept]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """As the base class does; requests of a pipeline begin one after the other."""
@@ -228,6 +249,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+_UPGRADING = frozenset({b"connection", b"upgrade", b"http2-settings"})
 _PHRASES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 

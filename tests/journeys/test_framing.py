@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -27,3 +28,26 @@ def test_a_trailer_is_no_header(caller: Caller, place: str, status: bytes) -> No
         connection.sendall(b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(BODY), BODY, trailer.encode()))
 
         assert connection.recv(4096).startswith(b"HTTP/1.1 %b " % status)
+
+
+@pytest.mark.parametrize("has_come", [True, False], ids=["at once", "in two parts"])
+def test_a_wish_for_another_protocol_is_passed_over(caller: Caller, *, has_come: bool) -> None:
+    """As Java's HTTP client has it on a plain connection."""
+    wish = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEA\r\n"
+    key = f"Authorization: Bearer {caller.test_key}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    with connected(caller) as connection:
+        for head in (HEAD + wish + key, HEAD + key):  # and the connection goes on
+            whole = head.encode() + BODY
+            cut = len(whole) if has_come else len(whole) - 5
+            connection.sendall(whole[:cut])
+            time.sleep(0 if has_come else 0.05)
+            connection.sendall(whole[cut:])
+
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_gateway_is_no_proxy(caller: Caller) -> None:
+    with connected(caller) as connection:
+        connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
+
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
