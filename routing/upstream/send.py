@@ -1,6 +1,7 @@
 """One exchange with a provider: write the request, wait for the answer or for its head."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,7 @@ from routing.upstream.connection import Broken, Connection, Limits, TimedOut
 from routing.upstream.endpoints import Endpoint
 from routing.upstream.pool import Pool
 
+STALE_SECONDS = 1.0  # within which a kept connection turns out to be dead
 STALL_SECONDS = 5.0  # a simulated silence is not longer than this
 
 _AUTH = {
@@ -72,7 +74,7 @@ async def begin(
     `sent` is told when the request has gone out.
 
     The call must be on the books. A kept connection that turns out to be dead before a byte came
-    back is replaced once.
+    back is replaced once; one that dies later has been read from, and the request may be billed.
     """
     if call.is_settled:
         raise RuntimeError("nothing is sent for a call that is settled")
@@ -80,11 +82,12 @@ async def begin(
         return await _UNREACHABLE[request.fault](pool, request)
     origin = request.endpoint.origin
     connection = pool.kept(origin) or await pool.fresh(origin, connect_s=request.connect_s)
-    was_kept = connection.was_used
+    was_kept, began = connection.was_used, time.monotonic()
     try:
         return await _exchange(connection, request, sent)
     except Broken:
-        if not was_kept or connection.head_size or connection.status:
+        is_late = time.monotonic() - began > STALE_SECONDS
+        if not was_kept or is_late or connection.head_size or connection.status:
             raise
     fresh = await pool.fresh(origin, connect_s=request.connect_s)
     return await _exchange(fresh, request, sent)

@@ -17,6 +17,7 @@ from routing.execution import fallback, streaming, whole
 from routing.execution.exhausted import AllFailed
 from routing.execution.story import Timeouts
 from routing.execution.streaming import OpenStream
+from routing.upstream import send
 from routing.upstream.failures import Failure
 from tests.routing.execution.world import (
     CEREBRAS,
@@ -108,6 +109,34 @@ async def test_what_was_never_sent_costs_nothing(tmp_path: Path) -> None:
         (fact,) = story.books.attempts
 
     assert (fact.outcome, fact.usage_source, fact.cost) == ("network", "none", Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked", "outcomes"),
+    [(0.0, 3, ["answered"]), (0.2, 2, ["network"])],
+    ids=["at once", "after a while"],
+)
+async def test_only_a_kept_connection_that_is_dead_at_once_is_replaced_unbooked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    asked: int,
+    outcomes: list[str],
+) -> None:
+    monkeypatch.setattr(send, "STALE_SECONDS", 0.1)
+
+    async def dies(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        writer.close()
+
+    async with world(tmp_path) as its:
+        its.scripts["groq"] = [answers(completion()), dies, answers(completion())]
+        await whole.run(its.story(), candidate(GROQ), 1, "primary")
+        story = its.story()
+        await whole.run(story, candidate(GROQ), 1, "primary")
+
+        assert len(its.asked) == asked
+        assert [a.outcome for a in story.books.attempts] == outcomes
 
 
 async def test_usage_that_was_reported_before_a_stream_failed_is_charged(tmp_path: Path) -> None:
