@@ -19,6 +19,8 @@ from routing.wire.failed import StreamCut, StreamFailed
 from routing.wire.sides import Relay
 from routing.wire.sse import EventTooLong
 
+MOST_PREAMBLE_BYTES = 8 * 2**20  # before the first content
+
 
 class OpenStream(msgspec.Struct, eq=False):
     """A stream whose first content is there, or which ended properly without any.
@@ -126,13 +128,15 @@ async def _until_content(attempt: Attempt, connection: Connection) -> OpenStream
     collector = story.thoughts.collector(story.caller.tenant_id, signer)
     relay = dialects.relay(story.chat, candidate.offer, story.body_id, collector.see)
     relay = passing.recorded(story.keep, relay, candidate.offer)
-    passed, is_over = [], False
+    passed, is_over, left = [], False, MOST_PREAMBLE_BYTES
     try:
         while not (relay.has_content or relay.is_done or is_over):
+            _check_preamble(left)
             block = await connection.more()
             is_over = not block
             if block and block is not SILENCE:
                 passed.append(relay.feed(block))
+                left -= len(block)
         if is_over or not relay.has_content:
             is_over = True
             passed.append(relay.end())
@@ -151,6 +155,12 @@ async def _until_content(attempt: Attempt, connection: Connection) -> OpenStream
         connection.begin()
         story.adapted = attempt.adapted
     return opened
+
+
+def _check_preamble(left: int) -> None:
+    """What comes before the content is kept until it comes: not without end."""
+    if left < 0:
+        raise StreamFailed("the stream holds megabytes and no content")
 
 
 async def _not_a_stream(attempt: Attempt, connection: Connection) -> Failure:

@@ -202,3 +202,19 @@ async def test_a_clock_that_trips_goes_on(tmp_path: Path) -> None:
 
         assert its.pool._ticker is not before
         before.cancel()
+
+
+async def test_a_stream_that_comes_to_no_content_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "MOST_PREAMBLE_BYTES", 100_000)
+
+    async def babbles(writer: asyncio.StreamWriter) -> None:
+        await says(CHUNKED, chunk(event("") * 10_000))(writer)
+
+    async with world(tmp_path) as its:
+        its.scripts["groq"] = [babbles]
+        story = its.story(stream=True)
+        await asyncio.wait_for(streaming.run(story, candidate(GROQ), 1, "primary"), 5)
+
+        assert its.outcomes(story) == [("groq", "server")]
