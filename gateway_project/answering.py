@@ -70,6 +70,13 @@ class Answering:
                 self._cycle.transport.write(END)
             self._complete()
 
+    def leave(self) -> None:
+        """The client has left; the base class tells only the last request on a connection."""
+        self._cycle.disconnected = True
+        self._cycle.message_event.set()
+        if self.ends_with_client:
+            self.task.cancel()
+
     @property
     def is_gone(self) -> bool:
         """Whether the client has left."""

@@ -163,8 +163,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_idle_timer()
         self.resume_writing()
         super().connection_lost(exc)
-        if self._answering is not None and self._answering.ends_with_client:
-            self._answering.task.cancel()
+        if self._answering is not None:
+            self._answering.leave()
         self._answering = None
 
     def shutdown(self) -> None:

@@ -6,11 +6,14 @@ import time
 
 import pytest
 
+from routing import runtime
 from tests.journeys.conftest import Caller
+from tests.servers.gateway import wait_for
 
 BODY = json.dumps(
     {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
 ).encode()
+STREAMED = json.dumps({**json.loads(BODY), "stream": True}).encode()
 HEAD = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -51,3 +54,19 @@ def test_the_gateway_is_no_proxy(caller: Caller) -> None:
         connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
 
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_leaves_with_a_request_in_the_queue_ends_its_call(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = f"Authorization: Bearer {caller.test_key}\r\nx-flo2-simulate: openai=slow@5000\r\n"
+    length = f"Content-Length: {len(STREAMED)}\r\n\r\n"
+    calls = runtime.current().ledger.open_calls
+    with connected(caller) as connection:
+        connection.sendall(((HEAD + key + length).encode() + STREAMED) * 2)
+        wait_for(lambda: bool(calls), "the first call is open")
+
+    wait_for(lambda: not calls, "the call ends")
+    caller.gateway.settle()
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
