@@ -9,6 +9,8 @@ from accounts.errors import InvalidRequest
 DEEPEST = 64
 MOST_CONTAINERS = 100_000
 
+ESCAPE = rb"\u"  # in a body, any letter may be written so: a search for words does not find them
+
 _decode = msgspec.json.Decoder().decode
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _AS_ARRAYS = bytes.maketrans(b"{}", b"[]")

@@ -234,7 +234,7 @@ def _needs(body: Body, messages: list[Any], raw: bytes) -> frozenset[str]:
     config = typed(body, "output_config", dict) or {}
     if config.get("format") or body.get("output_format"):
         needs.add("json_schema")
-    if b'"image"' in raw or b'"document"' in raw:
+    if bodies.ESCAPE in raw or b'"image"' in raw or b'"document"' in raw:
         needs |= _needs_of_blocks(messages)
     return frozenset(needs) if needs else _NO_NEEDS
 

@@ -81,14 +81,16 @@ def _wants_usage(body: Body) -> bool:
 
 
 def _max_tokens(body: Body) -> int | None:
+    """The larger of the two: which one counts, where both are named, is up to the provider."""
+    named: list[int] = []
     for name in ("max_completion_tokens", "max_tokens"):
         value = body.get(name)
         if value is None:
             continue
         if type(value) is not int or value < 1:
             raise InvalidRequest(f"{name} must be a whole number from 1 up.", param=name)
-        return value
-    return None
+        named.append(value)
+    return max(named, default=None)
 
 
 def _needs(body: Body, messages: list[Any], raw: bytes) -> frozenset[str]:
@@ -102,7 +104,7 @@ def _needs(body: Body, messages: list[Any], raw: bytes) -> frozenset[str]:
         needs.add("logprobs")
     if (_typed(body, "n", int) or 1) > 1:
         needs.add("n")
-    if _PARTS.search(raw):
+    if bodies.ESCAPE in raw or _PARTS.search(raw):
         needs |= _needs_of_parts(messages)
     return frozenset(needs) if needs else _NO_NEEDS
 

@@ -171,7 +171,7 @@ def _needs(body: Body, raw: bytes) -> frozenset[str]:
     wanted = text.get("format") if text else None
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         needs.add("json_schema")
-    if any(f'"{kind}"'.encode() in raw for kind in _PART_NEEDS):
+    if bodies.ESCAPE in raw or any(f'"{kind}"'.encode() in raw for kind in _PART_NEEDS):
         needs |= _needs_of_parts(body["input"])
     return frozenset(needs) if needs else _NO_NEEDS
 

@@ -361,3 +361,8 @@ def test_every_model_of_the_catalogue_says_how_it_thinks(model: str) -> None:
     assert quirks.thinking_types
     assert isinstance(offer, ModelOffer)
     assert offer.output
+
+
+def test_a_picture_is_seen_however_its_type_is_spelt() -> None:
+    plain = body(messages=[{"role": "user", "content": [{"type": "image"}]}])
+    assert request.read(plain.replace(b'"image"', rb'"im\u0061ge"')).needs == {"image"}

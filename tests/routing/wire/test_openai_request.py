@@ -121,3 +121,13 @@ def test_a_field_of_the_wrong_type_is_refused_by_name(fields: dict[str, Any], pa
 )
 def test_what_a_request_needs_is_known(fields: dict[str, Any], needs: set[str]) -> None:
     assert request.read(body(**fields)).needs == needs
+
+
+def test_a_picture_is_seen_however_its_type_is_spelt() -> None:
+    plain = body(messages=[{"role": "user", "content": [{"type": "image_url"}]}])
+    assert request.read(plain.replace(b"image_url", rb"image\u005furl")).needs == {"image"}
+
+
+def test_of_two_maxima_the_larger_one_is_reckoned_with() -> None:
+    both = {"max_completion_tokens": 1, "max_tokens": 9000}
+    assert request.read(body(**both)).max_tokens == 9000

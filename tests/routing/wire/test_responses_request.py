@@ -271,6 +271,12 @@ def test_what_a_request_needs_is_known(fields: Json, needs: set[str]) -> None:
     assert request.read(json.dumps(body).encode()).needs == needs
 
 
+def test_a_picture_is_seen_however_its_type_is_spelt() -> None:
+    content = [{"type": "input_image"}]
+    plain = json.dumps({"model": "m", "input": [{"role": "user", "content": content}]}).encode()
+    assert request.read(plain.replace(b"input_image", rb"input\u005fimage")).needs == {"image"}
+
+
 def test_the_gateway_learns_what_it_needs_at_a_look() -> None:
     chat = request.read(json.dumps({**REQUEST, "stream": True, "max_output_tokens": 9}).encode())
 
