@@ -81,18 +81,33 @@ async def answer(asked: Asked) -> tuple[Answer, str]:
 
 async def _taken(claim: Claim) -> IdempotentCall | None:
     """None if the key is ours now. Raises Unavailable."""
+    take = sync_to_async(idempotent_rows.take, thread_sensitive=False)
+    taking = asyncio.ensure_future(take(claim))
     try:
-        return await sync_to_async(idempotent_rows.take, thread_sensitive=False)(claim)
+        return await asyncio.shield(taking)
     except DatabaseError:
         raise Unavailable("The gateway cannot check the Idempotency-Key at the moment.") from None
+    except asyncio.CancelledError:  # the caller left, and the key may be ours all the same
+        _begin(_undone(taking, claim))
+        raise
+
+
+async def _undone(taking: asyncio.Task[IdempotentCall | None], claim: Claim) -> None:
+    await asyncio.wait({taking})
+    if not taking.cancelled() and taking.exception() is None and taking.result() is None:
+        await given_back(claim)
 
 
 async def noted(end: Coroutine[Any, Any, None]) -> None:
     """Write down how the call ended, though its caller may have left."""
+    await asyncio.shield(_begin(end))
+
+
+def _begin(end: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     writing = asyncio.ensure_future(end)
     _notes.add(writing)
     writing.add_done_callback(_notes.discard)
-    await asyncio.shield(writing)
+    return writing
 
 
 async def answered(claim: Claim, body: bytes | None, told: Told) -> None:

@@ -307,3 +307,28 @@ def test_an_end_is_noted_though_the_caller_leaves_while_it_waits(caller: Caller)
     asyncio.run(leave())
 
     assert rows(caller) == []
+
+
+def test_a_caller_who_leaves_while_the_key_is_taken_leaves_it_free(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken, go_on = idempotent_rows.take, threading.Event(), threading.Event()
+
+    def slowly(claim: Claim) -> IdempotentCall | None:
+        earlier = take(claim)
+        taken.set()
+        go_on.wait(10)
+        return earlier
+
+    monkeypatch.setattr(idempotent_rows, "take", slowly)
+    with (
+        caller.gateway.client(caller.test_key) as http,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        body = {"model": MODEL, "messages": MESSAGES}
+        http.post(CHAT, json=body, headers={"idempotency-key": "order-1"}, timeout=0.5)
+    assert taken.wait(10)
+    go_on.set()
+
+    wait_for(lambda: not rows(caller), "the key is free again")
+    assert ask(caller).status_code == 200
