@@ -1,5 +1,7 @@
 """The timetable's clock: Celery's scheduler, which a clock that is set back must not stop."""
 
+import dbm.dumb
+import shelve
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,22 @@ from celery.beat import PersistentScheduler
 TOLERANCE = timedelta(seconds=1)
 
 
+class _PlainFiles:
+    """Where it notes what ran when.
+
+    Berkeley DB, which some Pythons take for it, waits for ever for the maker of a file that a full
+    disk or a kill left half made, and fails where two share one (seen with 5.3, 2026-11-20).
+    """
+
+    @staticmethod
+    def open(filename: str, *, writeback: bool) -> shelve.Shelf[Any]:
+        file: Any = dbm.dumb.open(filename)  # noqa: SIM115  whoever opens the shelf closes it
+        return shelve.Shelf(file, writeback=writeback)
+
+
 class Scheduler(PersistentScheduler):  # type: ignore[misc]
+    persistence = _PlainFiles
+
     def tick(self, *args: Any, **kwargs: Any) -> float:
         if self._forget_the_future():
             self._heap = None  # planned anew

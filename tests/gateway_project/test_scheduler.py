@@ -1,5 +1,7 @@
 """The timetable goes on when the clock is set."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from celery import Celery
 
 from gateway_project.celery import app
 from gateway_project.scheduler import Scheduler
+from tests.servers.installation import ROOT
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EVERY = 20.0
@@ -71,6 +74,18 @@ def test_what_it_noted_before_the_clock_was_set_back_does_not_stop_its_successor
     clock.shift(timedelta(days=-1))
 
     assert run(made(tmp_path), clock, 100) >= 4
+
+
+def test_a_file_that_was_left_half_made_does_not_hold_it_up(tmp_path: Path) -> None:
+    (tmp_path / "__db.beat.db").touch()
+    program = (
+        "import sys; from gateway_project.scheduler import Scheduler\n"
+        "file = Scheduler.persistence.open(sys.argv[1], writeback=True); file.close()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "beat")]
+
+    # In a process of its own: Berkeley DB waits in C, where nothing interrupts it.
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
 
 
 def test_the_worker_uses_it() -> None:
