@@ -60,10 +60,11 @@ def main() -> int:
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == digest:
         return 0
-    if not PYTHON.exists():
+    if not runs("import pip"):
         chosen = sys.executable if "--this-python" in sys.argv[1:] else quickest(sys.executable)
+        anew = [] if runs("") else ["--clear"]  # it may hold links to a Python that is gone
         made = subprocess.run(
-            [chosen, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False
+            [chosen, "-m", "venv", *anew, str(VENV)], capture_output=True, text=True, check=False
         )
         if made.returncode:
             return stop(
@@ -101,6 +102,15 @@ def compile_ours(python: Path) -> None:
     it at each start.
     """
     subprocess.run([str(python), "-m", "compileall", "-q", *OURS], cwd=HERE, check=False)
+
+
+def runs(program: str) -> bool:
+    """Whether the Python of `.venv` is there and runs this: it may have been left half made."""
+    try:
+        asked = subprocess.run([str(PYTHON), "-c", program], capture_output=True, check=False)
+    except OSError:
+        return False
+    return asked.returncode == 0
 
 
 def quickest(own: str) -> str:

@@ -1,5 +1,6 @@
 """Which Python `.venv` is made from, and what is compiled for it."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,3 +97,23 @@ def test_every_package_of_ours_is_compiled() -> None:
     packages = {path.parent.name for path in install.HERE.glob("*/__init__.py")}
 
     assert packages - {"tests", "bench"} == set(install.OURS)
+
+
+@pytest.mark.parametrize("left", ["no pip", "no python"])
+def test_an_environment_that_was_left_half_made_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    folder = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    if left == "no python":
+        (folder / "bin" / NAME).unlink(missing_ok=True)
+        (folder / "bin" / NAME).symlink_to("/nowhere/python")
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("")
+    monkeypatch.setattr(install, "VENV", folder)
+    monkeypatch.setattr(install, "PYTHON", folder / "bin" / "python")
+    monkeypatch.setattr(install, "RUN", lock)
+    monkeypatch.setattr(sys, "argv", ["install.py", "--this-python"])
+
+    assert install.main() == 0
+    assert install.runs("import pip")
