@@ -70,8 +70,10 @@ class Supervisor:
                     child.start_at = 0.0
                 on_ready()
             time.sleep(CHECK_SECONDS)
+        # Left open, it takes calls that nobody answers while the gateway drains.
+        public.close()
         self._stop()
-        for held in (public, sandbox, refusing):
+        for held in (sandbox, refusing):
             held.close()
 
     def _start(self, child: Child, environment: dict[str, str]) -> None:
@@ -148,6 +150,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+    except socket.gaierror as error:
+        listening.close()
+        raise CannotStart(f"FLO2_HOST {host!r} is no address: {error.strerror}.") from None
     except OSError as error:
         listening.close()
         raise CannotStart(

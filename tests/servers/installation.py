@@ -46,6 +46,10 @@ class Installation:
             )
         wait_for(self.is_ready, "the installation is ready", seconds=30)
 
+    def ask_to_stop(self) -> None:
+        assert self._process
+        self._process.terminate()
+
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self._process:
             self._process.send_signal(number)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        self._check_data_folder()
         if demo and not settings.FLO2_DEMO:
             self._again_as_demo()
         if problems := list(checks.problems()):
@@ -38,6 +40,16 @@ class Command(BaseCommand):
             Supervisor().run(on_ready=self._greet)
         except CannotStart as problem:
             raise CommandError(str(problem)) from None
+
+    def _check_data_folder(self) -> None:
+        folder = settings.FLO2_DATA_DIR
+        try:
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as problem:
+            raise CommandError(
+                f"FLO2_DATA_DIR {folder} cannot be written: {problem.strerror}."
+            ) from None
 
     def _again_as_demo(self) -> None:
         """The demo's secrets and cookies are settings: read them in a fresh process."""
@@ -58,9 +70,11 @@ class Command(BaseCommand):
 
     def _greet(self) -> None:
         host = "localhost" if settings.FLO2_HOST in {"127.0.0.1", "0.0.0.0"} else settings.FLO2_HOST  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
         url = settings.FLO2_PUBLIC_URL or f"http://{host}:{settings.FLO2_PORT}"
         if settings.FLO2_DEMO:
             self.stdout.write(demo.greeting(url))
         else:
             self.stdout.write(f"flo2 is ready: {url}")
+        self.stdout.flush()  # into a file or a pipe, too, while we go on
         connection.close()
