@@ -7,7 +7,6 @@ another row, or changed by a byte, does not open. The only user of `cryptography
 """
 
 import base64
-import binascii
 import os
 import re
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def read_keys(name: str, setting: str, problem: type[Exception]) -> dict[str, by
             raise problem(f"{name} names the key {key_id!r} twice.")
         try:
             key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error, or a letter beyond ASCII
             raise problem(f"{name}: the key {key_id!r} is not base64.") from None
         if len(key) < KEY_BYTES or len(set(key)) < 8:
             raise problem(f"{name}: the key {key_id!r} is too weak, 32 random bytes are needed.")

@@ -9,8 +9,10 @@ from typing import Any
 import django
 from django.core.asgi import get_asgi_application
 
+from gateway_project import env
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
-os.environ.setdefault("FLO2_STATEMENT_TIMEOUT_MS", "5000")
+os.environ["FLO2_STATEMENT_TIMEOUT_MS"] = env.text("FLO2_STATEMENT_TIMEOUT_MS", "5000")
 django.setup(set_prefix=False)
 
 from accounts import addresses  # noqa: E402  after Django is set up

@@ -4,10 +4,13 @@ Only the demo makes it. A production start refuses to lean on it (see `checks.py
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 NAME = "demo-secrets.json"
 
@@ -18,6 +21,11 @@ def read(data_dir: Path) -> dict[str, str]:
         content: dict[str, str] = json.loads((data_dir / NAME).read_text())
     except FileNotFoundError:
         return {}
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{data_dir / NAME} cannot be read: take it out of a backup; without it what it sealed"
+            " is lost, and a new data directory is needed."
+        ) from None
     return content
 
 
@@ -34,7 +42,9 @@ def make(data_dir: Path) -> None:
     new = path.with_suffix(f".{os.getpid()}.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(content, file)
-    new.rename(path)
+    with contextlib.suppress(FileExistsError):  # another start was quicker: its own are in use
+        path.hardlink_to(new)
+    new.unlink()
 
 
 def _random_base64() -> str:

@@ -16,18 +16,18 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 FLO2_DATA_DIR = Path(env.text("FLO2_DATA_DIR", str(BASE_DIR / ".flo2"))).resolve()
 FLO2_DEMO = env.flag("FLO2_DEMO")  # set by `up --demo` for the processes it starts
 FLO2_HOST = env.text("FLO2_HOST", "127.0.0.1")
-FLO2_PORT = env.integer("FLO2_PORT", 8000)
-FLO2_PUBLIC_URL = env.text("FLO2_PUBLIC_URL").rstrip("/")
+FLO2_PORT = env.integer("FLO2_PORT", 8000, at_least=1, at_most=65_535)
+FLO2_PUBLIC_URL = env.address("FLO2_PUBLIC_URL", ("http", "https")).rstrip("/")
 FLO2_ALLOW_CUSTOM = env.flag("FLO2_ALLOW_CUSTOM")  # tenants may bring endpoints of their own
 # Origins that webhooks may reach though they are private or plain http.
-FLO2_WEBHOOK_ORIGINS = env.words("FLO2_WEBHOOK_ORIGINS")
+FLO2_WEBHOOK_ORIGINS = env.origins("FLO2_WEBHOOK_ORIGINS")
 FLO2_SIGNUP = env.choice("FLO2_SIGNUP", ("open", "invite", "closed"))
 FLO2_METRICS_TOKEN = env.text("FLO2_METRICS_TOKEN")
-FLO2_TRUSTED_PROXIES = env.words("FLO2_TRUSTED_PROXIES")
+FLO2_TRUSTED_PROXIES = env.networks("FLO2_TRUSTED_PROXIES")
 # Days that calls are kept one by one; 0 is for ever. Sums are kept in any case.
-FLO2_CALL_RETENTION_DAYS = env.integer("FLO2_CALL_RETENTION_DAYS", 0)
+FLO2_CALL_RETENTION_DAYS = env.integer("FLO2_CALL_RETENTION_DAYS", 0, at_most=36_500)
 FLO2_JOURNAL_FSYNC = env.choice("FLO2_JOURNAL_FSYNC", ("off", "group"))
-FLO2_DRAIN_SECONDS = env.integer("FLO2_DRAIN_SECONDS", 600)
+FLO2_DRAIN_SECONDS = env.integer("FLO2_DRAIN_SECONDS", 600, at_most=86_400)
 FLO2_LOG_LEVEL = env.choice("FLO2_LOG_LEVEL", ("info", "debug", "warning", "error")).upper()
 REDIS_URL = env.address("REDIS_URL", ("redis", "rediss", "unix"))
 FLO2_CACHE_STORE = env.choice(
@@ -35,11 +35,15 @@ FLO2_CACHE_STORE = env.choice(
 )
 FLO2_WORKERS = env.integer(
     "FLO2_WORKERS",
-    env.integer("WEB_CONCURRENCY", (os.cpu_count() or 1) if REDIS_URL else 1, at_least=1),
+    env.integer(
+        "WEB_CONCURRENCY", (os.cpu_count() or 1) if REDIS_URL else 1, at_least=1, at_most=1000
+    ),
     at_least=1,
+    at_most=1000,
 )
+env.take_from_files("FLO2_PROVIDER_", "FLO2_SYNC_KEY_")
 # Where the sandbox of this installation listens, and a port that refuses; `up` sets both.
-FLO2_SANDBOX_URL = env.text("FLO2_SANDBOX_URL")
+FLO2_SANDBOX_URL = env.address("FLO2_SANDBOX_URL", ("http",))
 FLO2_REFUSING_URL = env.text("FLO2_REFUSING_URL")
 
 # Secrets ---------------------------------------------------------------------------------------
@@ -52,8 +56,8 @@ FLO2_KEY_PEPPERS = env.text("FLO2_KEY_PEPPERS", _DEMO_SECRETS.get("FLO2_KEY_PEPP
 # Django ----------------------------------------------------------------------------------------
 
 DEBUG = env.flag("DEBUG")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 ROOT_URLCONF = "gateway_project.urls"
 ASGI_APPLICATION = "gateway_project.asgi.application"
 APPEND_SLASH = True
@@ -136,7 +140,7 @@ SERVESTATIC_MAX_AGE = 3600
 # The database: SQLite in the data directory, or PostgreSQL ----------------------------------------
 
 # Pages and calls give up soon (gateway_project.asgi sets 5000); tasks and commands read millions.
-_STATEMENT_MS = env.integer("FLO2_STATEMENT_TIMEOUT_MS", 600_000)
+_STATEMENT_MS = env.integer("FLO2_STATEMENT_TIMEOUT_MS", 600_000, at_most=2**31 - 1)
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{FLO2_DATA_DIR / 'flo2.sqlite3'}")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if "sqlite" in DATABASES["default"]["ENGINE"]:

@@ -82,7 +82,7 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    level = os.environ.get(LEVEL_VARIABLE, "warning").upper()
+    level = (os.environ.get(LEVEL_VARIABLE, "").strip() or "warning").upper()
     logging.getLogger("routing.sandbox").setLevel(level)
 
 

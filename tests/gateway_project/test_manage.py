@@ -20,6 +20,7 @@ SECRETS = {
 NO_DATABASE = (
     "DATABASE_URL must be a whole URL that begins with postgres:// or postgresql:// or sqlite://."
 )
+NO_ORIGIN = "must be origins such as https://llm.example.com, not"
 
 
 def told(folder: Path, *arguments: str, **environment: str) -> str:
@@ -39,7 +40,8 @@ def told(folder: Path, *arguments: str, **environment: str) -> str:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("FLO2_PORT", "abc", "FLO2_PORT must be a whole number from 0 up, not 'abc'."),
+        ("FLO2_PORT", "abc", "FLO2_PORT must be a whole number from 1 to 65535, not 'abc'."),
+        ("FLO2_PORT", "70000", "FLO2_PORT must be a whole number from 1 to 65535, not '70000'."),
         (
             "DATABASE_URL",
             "mysql://me:canary-password@db/flo2",
@@ -55,6 +57,31 @@ def told(folder: Path, *arguments: str, **environment: str) -> str:
             "postgres://me:canary-password@db:port/flo2",
             NO_DATABASE,
         ),
+        (
+            "FLO2_PUBLIC_URL",
+            "llm.example.com",
+            "FLO2_PUBLIC_URL must be a whole URL that begins with http:// or https://.",
+        ),
+        (
+            "FLO2_TRUSTED_PROXIES",
+            "10.0.0.0/8,10.0.0.0/99",
+            "FLO2_TRUSTED_PROXIES must be networks such as 10.0.0.0/8, not '10.0.0.0/99'.",
+        ),
+        (
+            "ALLOWED_HOSTS",
+            "https://llm.example.com",
+            "ALLOWED_HOSTS must be hosts such as llm.example.com, not 'https://llm.example.com'.",
+        ),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            "llm.example.com",
+            f"CSRF_TRUSTED_ORIGINS {NO_ORIGIN} 'llm.example.com'.",
+        ),
+        (
+            "FLO2_WEBHOOK_ORIGINS",
+            "http://alerts.internal/hook",
+            f"FLO2_WEBHOOK_ORIGINS {NO_ORIGIN} 'http://alerts.internal/hook'.",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named_and_not_quoted(
@@ -67,6 +94,83 @@ def test_a_start_without_secrets_names_all_that_are_missing(tmp_path: Path) -> N
     lines = told(tmp_path, "up").splitlines()
 
     assert [line.removeprefix("CommandError: ").split()[0] for line in lines] == list(SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        ((), {"FLO2_HOST": "no host"}, "FLO2_HOST 'no host' is no address: "),
+        (("--demo",), {"FLO2_DATA_DIR": "/proc"}, "FLO2_DATA_DIR /proc cannot be written: "),
+        (
+            (),
+            {"FLO2_MASTER_KEYS": "k1:schlüssel"},
+            "FLO2_MASTER_KEYS: the key 'k1' is not base64.",
+        ),
+    ],
+)
+def test_a_start_that_cannot_be_says_what_is_in_its_way(
+    tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], sentence: str
+) -> None:
+    data = {"FLO2_DATA_DIR": str(tmp_path)}
+    if not arguments:
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **data},
+            check=True,
+        )
+
+    said = told(tmp_path, "up", *arguments, **{**SECRETS, **data, **environment})
+
+    assert said.startswith(f"CommandError: {sentence}")
+
+
+def test_blanks_are_no_value(tmp_path: Path) -> None:
+    assert "FLO2_MASTER_KEYS is not set" in told(tmp_path, *BOOTSTRAP, FLO2_MASTER_KEYS=" ")
+
+
+def test_an_address_of_a_provider_may_be_given_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "address").write_text("nowhere\n")
+
+    said = told(
+        tmp_path, "up", FLO2_PROVIDER_OPENAI_BASE_URL_FILE=str(tmp_path / "address"), **SECRETS
+    )
+
+    assert said.startswith("CommandError: FLO2_PROVIDER_OPENAI_BASE_URL has to be a base URL")
+
+
+def test_the_demo_s_secrets_that_are_not_whole_are_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo-secrets.json").write_text('{"SECRET')
+
+    assert "demo-secrets.json cannot be read" in told(tmp_path, "up", "--demo")
+
+
+def test_of_two_first_starts_at_once_both_use_the_secrets_of_one(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from gateway_project import secrets_file\n"
+        "folder = pathlib.Path(sys.argv[1]); sys.stdin.readline()\n"
+        "secrets_file.make(folder); print(secrets_file.read(folder))"
+    )
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for start in starts:
+        assert start.stdin
+        start.stdin.write("go\n")
+        start.stdin.flush()
+
+    read = {start.communicate()[0] for start in starts}
+
+    assert len(read) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["demo-secrets.json"]
 
 
 def test_keys_are_missed_before_anybody_is_made(tmp_path: Path) -> None:
