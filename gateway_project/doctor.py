@@ -22,6 +22,7 @@ from routing.providers.loader import CatalogProblem
 LEAST_ROOM = 512 * 2**20  # bytes
 MOST_SKEW = timedelta(seconds=2)
 ANSWER_SECONDS = 3.0
+OTHERS = 0o007
 
 
 def examine(now: datetime) -> Iterator[Reading]:
@@ -62,6 +63,9 @@ def _data_folder() -> Reading:
             probe.write(b"flo2")
     except OSError as problem:
         return Reading("Data directory", BAD, f"{folder} cannot be written: {problem.strerror}.")
+    if folder.stat().st_mode & OTHERS:
+        told = f"Others on this machine can read it: chmod 700 {folder}."
+        return Reading("Data directory", LATE, told)
     free = shutil.disk_usage(folder).free
     state = OK if free >= LEAST_ROOM else LATE
     return Reading("Data directory", state, f"{folder} has {free // 2**20:,} MiB left.")

@@ -12,7 +12,7 @@ _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if _worker and Path(os.environ["FLO2_DATA_DIR"]).name != _worker:
     # Each has a database of its own, and must not adopt the journals of another's dead processes.
     os.environ["FLO2_DATA_DIR"] += f"/{_worker}"
-    Path(os.environ["FLO2_DATA_DIR"]).mkdir(exist_ok=True)
+    Path(os.environ["FLO2_DATA_DIR"]).mkdir(exist_ok=True, mode=0o700)
 os.environ["SECRET_KEY"] = "test-secret-key-0123456789-abcdefghij-ABCDEFGHIJ-klmnop"
 os.environ["FLO2_MASTER_KEYS"] = f"test:{_MASTER}"
 os.environ["FLO2_KEY_PEPPERS"] = f"test:{_PEPPER}"

@@ -19,8 +19,11 @@ class CatalogProblem(Exception):
 
 
 def load_all(folder: Path = FOLDER) -> dict[str, Provider]:
-    """Every provider of a folder by slug, in alphabetical order."""
-    providers = (load(path) for path in sorted(folder.glob("*.toml")))
+    """Every provider of a folder by slug, in alphabetical order. Raises CatalogProblem."""
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise CatalogProblem(f"{folder} holds no catalogue file")
+    providers = (load(path) for path in paths)
     return {provider.slug: provider for provider in providers}
 
 
@@ -28,7 +31,7 @@ def load(path: Path) -> Provider:
     """Raises CatalogProblem."""
     try:
         return read(path.read_text(), path.stem)
-    except CatalogProblem as problem:
+    except (CatalogProblem, OSError, UnicodeDecodeError) as problem:
         raise CatalogProblem(f"{path.name}: {problem}") from None
 
 

@@ -22,6 +22,10 @@ DIGITS = 6  # significant ones that are kept: the same file on every machine
 Column = list[float]
 
 
+class NoPairs(Exception):
+    """There is nothing to learn from."""
+
+
 class Pair(msgspec.Struct, frozen=True, gc=False):
     """A prompt and whether the weak and the strong model got it right: 1 or 0."""
 
@@ -44,8 +48,10 @@ def read(path: Path) -> list[Pair]:
 
 
 def train(path: Path) -> Shipped:
-    """The file of weights that follows from a file of pairs."""
+    """The file of weights that follows from a file of pairs. Raises NoPairs."""
     pairs = read(path)
+    if not pairs:
+        raise NoPairs("it holds no pairs")
     difficulty = fit([example(pair) for pair in pairs])
     return Shipped(
         trained_on=hashlib.sha256(path.read_bytes()).hexdigest(),

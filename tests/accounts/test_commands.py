@@ -131,3 +131,31 @@ def test_a_user_is_made_an_operator_by_command() -> None:
 def test_nobody_is_made_an_operator_by_mistake() -> None:
     with pytest.raises(CommandError, match=r"There is no user eve@example\.org\."):
         call_command("grant_operator", "eve@example.org")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"email": "ada"}, "--email: Enter a valid email address."),
+        ({"email": " "}, "--email: This field cannot be blank."),
+        ({"tenant": " "}, "--tenant: This field cannot be blank."),
+        ({"tenant": "x" * 101}, "--tenant: Ensure this value has at most 100 characters"),
+    ],
+)
+def test_what_nobody_could_be_named_is_refused_before_anybody_is_made(
+    options: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(CommandError) as problem:
+        bootstrap(**options)
+
+    assert str(problem.value).startswith(sentence)
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_blanks_around_a_tenant_s_name_make_no_second_tenant() -> None:
+    bootstrap()
+    bootstrap(tenant=" Acme ")
+
+    assert Tenant.objects.count() == 1

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +72,15 @@ def test_what_is_well_is_said_to_be_so() -> None:
     assert {name: found[name] for name in well} == dict.fromkeys(well, OK)
     assert found["Mail"] == OFF
     assert found["Worker"] == BAD  # there is none in this test
+
+
+def test_a_data_directory_that_others_can_read_is_named(tmp_path: Path, settings: Any) -> None:
+    settings.FLO2_DATA_DIR = tmp_path
+    tmp_path.chmod(0o755)
+
+    [told] = [one for one in examined() if one["name"] == "Data directory"]
+
+    assert (told["state"], f"chmod 700 {tmp_path}" in told["told"]) == (LATE, True)
 
 
 def test_a_gateway_that_does_not_answer_is_bad(settings: Any) -> None:

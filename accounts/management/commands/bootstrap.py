@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Model
 from django.utils import timezone
 
 from accounts import audit, gateway_keys, members, signup, tokens, vault
@@ -29,8 +31,9 @@ class Command(BaseCommand):
             tokens.peppers(settings.FLO2_KEY_PEPPERS)
         except (vault.MasterKeyProblem, tokens.PepperProblem) as problem:
             raise CommandError(str(problem)) from None
-        user = self._user(options["email"], options["password"], operator=options["operator"])
-        name = options["tenant"]
+        name = _checked(Tenant, "name", " ".join(options["tenant"].split()), option="--tenant")
+        email = _checked(User, "email", options["email"].strip().lower(), option="--email")
+        user = self._user(email, options["password"], operator=options["operator"])
         tenant = members.tenant_named(name, owner=user) or signup.create_tenant(user, name=name)
         keys = {"tenant": name, **_new_keys(tenant, user)}
         if options["json"]:
@@ -41,13 +44,24 @@ class Command(BaseCommand):
     def _user(self, email: str, password: str, *, operator: bool) -> User:
         if len(password) < 12:
             raise CommandError("The password needs at least 12 characters.")
-        user = User.objects.filter(email=email.strip().lower()).first()
+        user = User.objects.filter(email=email).first()
         if user is None:
             user = User.objects.create_user(email, password, terms_accepted_at=timezone.now())
         if operator and not user.is_staff:
             user.is_staff = user.is_superuser = True
             user.save(update_fields=["is_staff", "is_superuser"])
         return user
+
+
+def _checked(model: type[Model], field: str, value: str, *, option: str) -> str:
+    """The value, where this field of the model may have it."""
+    try:
+        model(**{field: value}).clean_fields(
+            exclude=[one.name for one in model._meta.fields if one.name != field]
+        )
+    except ValidationError as problem:
+        raise CommandError(f"{option}: {' '.join(problem.messages)}") from None
+    return value
 
 
 def _new_keys(tenant: Tenant, user: User) -> dict[str, str]:

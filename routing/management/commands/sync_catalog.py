@@ -46,6 +46,10 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from None
         if slug and slug not in providers:
             raise CommandError(f"There is no provider {slug}; known: {', '.join(providers)}.")
+        if slug and providers[slug].has_own_url:
+            raise CommandError(f"{slug}: it is reached where its tenants say, there is no list.")
+        if wrong := next(endpoints.override_problems(list(providers)), None):
+            raise CommandError(wrong)
         for provider in [providers[slug]] if slug else providers.values():
             if provider.has_own_url:
                 continue
@@ -80,6 +84,8 @@ def _ask(provider: Provider) -> bytes:
     key = os.environ.get(variable, "")
     if not key and not provider.listing.is_public:
         raise NotAsked(f"set {variable} to a key of {provider.label}")
+    if not key.isascii():
+        raise NotAsked(f"{variable} is no key of a provider: it has letters beyond ASCII")
     secret = Secret(key) if key else None
     request = client.ask(provider, endpoints.live(provider), provider.listing.path, secret)
     try:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from routing.scoring import difficulty, training
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             made = training.train(options["pairs"])
-        except OSError as error:
+        except (OSError, EOFError, msgspec.MsgspecError, training.NoPairs) as error:
             raise CommandError(f"{options['pairs']} cannot be read: {error}") from None
         written = difficulty.written(made)
         output: Path = options["output"]

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -40,6 +41,8 @@ class Command(BaseCommand):
         if slug not in known:
             raise CommandError(f"There is no provider {slug}; known: {', '.join(known)}.")
         provider = known[slug]
+        if problem := next(endpoints.override_problems(list(known)), None):
+            raise CommandError(problem)
         offers = [_offer(provider, name) for name in options["model"]] or _usual(provider)
         secret = Secret("sandbox-try") if is_sandboxed else _key(provider)
         try:
@@ -77,9 +80,11 @@ def _usual(provider: Provider) -> list[Offer]:
 
 def _key(provider: Provider) -> Secret:
     name = f"FLO2_SYNC_KEY_{provider.slug.upper()}"
-    text = os.environ.get(name) or getpass.getpass(f"Key of {provider.label}: ").strip()
-    if not text:
-        raise CommandError(f"Set {name} to a key of {provider.label}.")
+    text = os.environ.get(name, "")
+    if not text and sys.stdin.isatty():
+        text = getpass.getpass(f"Key of {provider.label}: ").strip()
+    if not text or not text.isascii():
+        raise CommandError(f"Set {name} to a key of {provider.label}, which is ASCII.")
     return Secret(text)
 
 

@@ -1,5 +1,6 @@
 """The shipped weights are those that the command makes."""
 
+import gzip
 from io import StringIO
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def test_difficulty_is_bounded_whatever_the_prompt() -> None:
     made = difficulty.shipped()
     ends = [made.of([sign * 1e9] * 16) for sign in (-1, 1)]
     assert all(-2 <= end <= 2.5 for end in ends)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"prompt": 1}'], ids=["none", "others"])
+def test_a_file_that_holds_no_pairs_is_said_to_be_unreadable(
+    tmp_path: Path, content: bytes
+) -> None:
+    pairs = tmp_path / "pairs.gz"
+    pairs.write_bytes(gzip.compress(content))
+
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("train_scorer", pairs, output=tmp_path / "made", stdout=StringIO())
