@@ -1,5 +1,8 @@
 """On PostgreSQL the database itself keeps tenants apart, whatever the code forgets."""
 
+import os
+import shutil
+import subprocess
 from uuid import UUID
 
 import pytest
@@ -161,3 +164,23 @@ def test_a_partition_is_no_way_around() -> None:
     assert {"billing_call_rest", "billing_attempt_rest"} <= {name for (name,) in partitions}
     secured = {name for name, *_ in rows_of(WITH_TENANT)}
     assert {name for (name,) in partitions} <= secured
+
+
+@pytest.mark.usefixtures("two_projects")
+@pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump is not installed")
+def test_a_dump_as_the_operations_page_has_it_holds_the_rows_of_all_tenants() -> None:
+    database = connection.settings_dict
+    server = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD"}
+    reached = {name: str(database[key]) for key, name in server.items() if database[key]}
+
+    dumped = subprocess.run(
+        ["pg_dump", "--enable-row-security", "--table=accounts_project", database["NAME"]],
+        env={**os.environ, **reached, "PGOPTIONS": "-c app.scope=system"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert dumped.returncode == 0, dumped.stderr
+    assert "\tmine\t" in dumped.stdout
+    assert "\tforeign\t" in dumped.stdout
