@@ -21,7 +21,7 @@ def dismiss(request: TenantRequest) -> HttpResponse:
     user = cast("User", request.user)
     announcements.dismiss(_id(request), user=user, now=timezone.now())
     back = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    is_ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
     return redirect(back if is_ours else "overview")
 
 

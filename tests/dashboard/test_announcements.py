@@ -100,9 +100,13 @@ def test_what_must_be_seen_cannot_be_dismissed(owner: Client, now: datetime) -> 
     assert not Dismissal.objects.exists()
 
 
-def test_a_dismissal_leads_to_no_other_site(owner: Client, now: datetime) -> None:
+@pytest.mark.parametrize(
+    "place",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "nowhere", "1e400", "🦀"],
+)
+def test_a_dismissal_leads_to_a_page_of_ours(place: str, owner: Client, now: datetime) -> None:
     announce(now)
-    form = {**dismissal(owner.get("/dashboard/")), "next": "https://evil.example/"}
+    form = {**dismissal(owner.get("/dashboard/")), "next": place}
 
     assert owner.post(DISMISS, form)["Location"] == "/dashboard/"
 
