@@ -59,8 +59,9 @@ class NewProviderKeyForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, *, provider: str = "") -> None:
-        super().__init__(data, auto_id=f"id_{provider}_%s", initial={"provider": provider})
         known = catalog_index.current().providers
+        named = provider if provider in known else "unknown"  # Django takes a % in it for a place
+        super().__init__(data, auto_id=f"id_{named}_%s", initial={"provider": provider})
         self.fields["provider"].choices = [(slug, slug) for slug in known]  # type: ignore[attr-defined]
         if provider in known and known[provider].has_own_url:
             self.fields["base_url"] = BaseUrlField()

@@ -92,8 +92,9 @@ def test_an_empty_field_asks_for_the_key(owner: Client) -> None:
     assert "Paste the key first." in text(answer)
 
 
-def test_an_unknown_provider_is_refused(owner: Client, world: World) -> None:
-    assert owner.post(ADD, {"provider": "acme", "secret": GOOD}).status_code == 422
+@pytest.mark.parametrize("provider", ["acme", "", "%00", "%s%s", "🦀"])
+def test_an_unknown_provider_is_refused(provider: str, owner: Client, world: World) -> None:
+    assert owner.post(ADD, {"provider": provider, "secret": GOOD}).status_code == 422
     assert keys_of(world) == []
 
 
