@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from accounts.errors import InvalidRequest
 from accounts.models import AuditEvent
+from accounts.roles import Right
 from routing.api.manage.calls import known, parameters
 from routing.api.manage.view import ManageView, scoped
 
@@ -33,6 +34,8 @@ class AuditList(serializers.Serializer[Any]):
 
 
 class Audit(ManageView):
+    rights = {"GET": Right.MANAGE_TENANT}
+
     @extend_schema(
         operation_id="list_audit_events",
         parameters=parameters(FILTERS),

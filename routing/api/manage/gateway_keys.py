@@ -108,7 +108,7 @@ def issued(new: Issued, *, status: int = 201) -> Response:
 
 
 class GatewayKeys(ManageView):
-    rights = {"GET": Right.VIEW, "POST": Right.MANAGE_KEYS}
+    rights = {"GET": Right.MANAGE_KEYS, "POST": Right.MANAGE_KEYS}
 
     @extend_schema(operation_id="list_gateway_keys", responses=GatewayKeyList, tags=TAGS)
     @scoped
@@ -127,7 +127,7 @@ class GatewayKeys(ManageView):
 
 
 class GatewayKeyDetail(ManageView):
-    rights = {"GET": Right.VIEW, "PATCH": Right.MANAGE_KEYS}
+    rights = {"GET": Right.MANAGE_KEYS, "PATCH": Right.MANAGE_KEYS}
 
     @extend_schema(responses=GatewayKeyShown, tags=TAGS)
     @scoped

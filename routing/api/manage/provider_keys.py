@@ -119,7 +119,7 @@ def checked(key: ProviderKey, secret: Secret) -> ProviderKey:
 
 
 class ProviderKeys(ManageView):
-    rights = {"GET": Right.VIEW, "POST": Right.MANAGE_KEYS}
+    rights = {"GET": Right.MANAGE_KEYS, "POST": Right.MANAGE_KEYS}
 
     @extend_schema(operation_id="list_provider_keys", responses=ProviderKeyList, tags=TAGS)
     @scoped
@@ -142,7 +142,11 @@ class ProviderKeys(ManageView):
 
 
 class ProviderKeyDetail(ManageView):
-    rights = {"GET": Right.VIEW, "PATCH": Right.MANAGE_KEYS, "DELETE": Right.MANAGE_KEYS}
+    rights = {
+        "GET": Right.MANAGE_KEYS,
+        "PATCH": Right.MANAGE_KEYS,
+        "DELETE": Right.MANAGE_KEYS,
+    }
 
     @extend_schema(responses=ProviderKeyShown, tags=TAGS)
     @scoped

@@ -119,7 +119,8 @@ class ManageView(APIView):
         if not isinstance(request.auth, Manager):
             raise InvalidApiKey("Send a management key, or log in.")
         self.manager = request.auth
-        right = self.rights.get(request.method or "")
+        method = "GET" if request.method == "HEAD" else request.method
+        right = self.rights.get(method or "")
         if right:
             self.manager.must(right)
 
