@@ -190,6 +190,7 @@ ACCOUNT_ADAPTER = "dashboard.account_adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "dashboard.forms.signup.ConsentForm"
+ACCOUNT_FORMS = {"add_email": "dashboard.forms.addresses.AddAddressForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_CONFIG else "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_CONFIG)

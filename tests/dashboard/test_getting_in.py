@@ -182,6 +182,19 @@ def test_a_password_is_reset_by_mail(world: World, client: Client, mail_is_sent:
     assert world.owner.check_password("another long passphrase")
 
 
+def test_without_mail_nobody_takes_the_address_of_another_login(
+    world: World, client: Client
+) -> None:
+    client.post(LOG_IN, {"login": world.stranger.email, "password": PASSWORD})
+    path, taken = "/accounts/email/", world.owner.email
+
+    added = client.post(path, {"action_add": "", "email": taken.upper()})
+    chosen = client.post(path, {"action_primary": "", "email": taken}, follow=True)
+
+    assert "already registered with this email" in text(added)
+    assert (chosen.status_code, taken in text(chosen)) == (200, False)
+
+
 def test_two_factor_login_is_set_up_and_asked_for(world: World, client: Client) -> None:
     form = {"login": world.owner.email, "password": PASSWORD}
     client.post(LOG_IN, form)
