@@ -37,6 +37,55 @@ def visit(page: Page, path: str) -> list[str]:
     return complaints(page) if answer.status == 200 else [f"status {answer.status}"]
 
 
+# What stands right above a field, a form's part or a remark without room between, and lists whose
+# marks stick out to the left.
+CRAMPED = """() => {
+  const found = [];
+  const parts = ".field, .filters, .actions, fieldset, .table-box + p, .presets + p";
+  for (const below of document.querySelectorAll(`main :is(${parts})`)) {
+    const above = below.previousElementSibling;
+    if (!above || below.closest("td, th, li, header, .tile")) continue;
+    const [a, b] = [above.getBoundingClientRect(), below.getBoundingClientRect()];
+    if (!a.height || !b.height || b.left >= a.right || a.left >= b.right) continue;
+    const between = b.top - a.bottom;
+    if (between > -60 && between < 4) found.push(`${below.className}: ${below.innerText}`);
+  }
+  for (const list of document.querySelectorAll("main :is(ul, ol):has(> li)")) {
+    const marked = getComputedStyle(list.querySelector("li")).listStyleType !== "none";
+    const room = parseFloat(getComputedStyle(list).paddingLeft);
+    if (marked && room < 12) found.push(list.innerText);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nothing_on_a_page_is_cramped(width: int, open_window: OpenWindow) -> None:
+    page = open_window(width)
+    log_in(page)
+    page.goto("/dashboard/new-experiment/?mode=test")
+    page.get_by_label("Name").fill(f"cramped-{width}")
+    page.get_by_label("Arms").fill("A auto\nB groq/llama-3.3-70b-versatile")
+    page.get_by_role("button", name="Save as draft").click()
+    page.wait_for_url("**/experiments/exp_*/**")
+    draft = page.url
+    page.goto("/dashboard/budgets/")
+    limit = page.get_by_label("Limit in US dollars")
+    if not limit.is_visible():
+        page.get_by_text("New budget").click()
+    limit.fill("1000")
+    page.get_by_role("button", name="Create the budget").click()
+
+    found = {}
+    more = (draft, "/dashboard/budgets/", "/dashboard/new-policy/", "/dashboard/reconciliation/")
+    for path in (*more, *pages.FOR_THE_OWNER.values()):
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        found[path] = page.evaluate(CRAMPED)
+
+    assert {path: problems for path, problems in found.items() if problems} == {}
+
+
 @pytest.mark.parametrize("scheme", pages.SCHEMES)
 @pytest.mark.parametrize("width", pages.WIDTHS)
 def test_pages_for_everybody(width: int, scheme: str, open_window: OpenWindow) -> None:
