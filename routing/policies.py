@@ -174,6 +174,10 @@ def find(tenant: Tenant, name: str) -> Policy:
     return Policy.objects.for_tenant(tenant).named("policy", name=name, deleted_at=None)
 
 
+def exists(tenant: Tenant, name: str) -> bool:
+    return Policy.objects.for_tenant(tenant).filter(name=name, deleted_at=None).exists()
+
+
 def version(policy: Policy, number: int | None = None) -> PolicyVersion:
     """A version, by default the one in force. Raises NotFound."""
     rows = PolicyVersion.objects.for_tenant(policy.tenant_id).select_related("policy")

@@ -32,6 +32,7 @@ from routing.policy_terms import PolicyInForce, Terms, WrongFields
 EXAMPLE = {"strategy": "balanced", "quality": 5}
 MOST_VERSIONS = 2**31 - 1
 MOST_SHOWN = 60  # excluded candidates
+TAKEN = "There is a policy of this name already. Change that one, or choose another name."
 
 
 @dataclass
@@ -113,6 +114,9 @@ def _act(request: TenantRequest, desktop: Desktop) -> HttpResponse | None:
         desktop.name_form = NameForm(request.POST)
         named = desktop.name_form.is_valid()
         desktop.name = desktop.name_form.cleaned_data.get("name", "")
+        if action == "save" and named and policies.exists(request.tenant, desktop.name):
+            desktop.name_form.add_error("name", TAKEN)
+            named = False
         if action == "save" and not named:
             terms = None
     if terms is None:

@@ -27,6 +27,17 @@ def post(client: Client, path: str, do: str, **fields: Any) -> Any:
     return client.post(path, {"strategy": "cheapest", **TRY, "do": do, **fields}, follow=True)
 
 
+def test_a_new_policy_replaces_none_of_the_same_name(owner: Client, world: World) -> None:
+    before = document(world)
+
+    answer = post(owner, "/dashboard/new-policy/", "save:form", name="default", strategy="fastest")
+
+    assert answer.status_code == 422
+    assert "There is a policy of this name already" in text(answer)
+    assert 'value="default"' in answer.content.decode()
+    assert document(world) == before
+
+
 def document(world: World, name: str = "default") -> Any:
     with tenant_scope(world.tenant.pk):
         return policies.version(policies.find(world.tenant, name)).document
