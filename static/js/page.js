@@ -77,6 +77,16 @@
     else nextTheme();
   });
 
+  // A form that is on its way is not sent twice by a double click.
+  const SENDING_MS = 2000;
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    const before = Number(form.dataset.sentAt ?? -SENDING_MS);
+    if (event.timeStamp - before < SENDING_MS) event.preventDefault();
+    else form.dataset.sentAt = event.timeStamp;
+  });
+
   // Choosing a value in a form that says so sends it at once.
   document.addEventListener("change", (event) => {
     const form = event.target.closest?.("form[data-send-on-change]");
