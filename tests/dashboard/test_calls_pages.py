@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
@@ -123,8 +124,11 @@ def test_a_cursor_of_somebody_elses_making_is_not_found(owner: Client) -> None:
     assert owner.get(f"{PAGE}&cursor=abc").status_code == 404
 
 
-def test_the_csv_holds_what_the_screen_shows(owner: Client, world: World, now: datetime) -> None:
-    book_call(world.tenant, attempts=[priced()], opened_at=milliseconds(now), tags=("=1+1",))
+@pytest.mark.parametrize("formula", ["=1+1", "-1", "\t=1", "\n=1", "＝1+1", "＠x"])
+def test_the_csv_holds_what_the_screen_shows(
+    formula: str, owner: Client, world: World, now: datetime
+) -> None:
+    book_call(world.tenant, attempts=[priced()], opened_at=milliseconds(now), tags=(formula,))
     browser = AsyncClient()
     browser.cookies = owner.cookies
 
@@ -138,7 +142,7 @@ def test_the_csv_holds_what_the_screen_shows(owner: Client, world: World, now: d
     on_screen = [row.call for row in owner.get(PAGE).context["calls"]]
     assert [row["id"] for row in rows] == [ids.show("call", call.id) for call in on_screen]
     assert [Decimal(row["cost_usd"]) for row in rows] == [call.cost for call in on_screen]
-    assert rows[0]["tags"] == "'=1+1"  # no formula for a spreadsheet
+    assert rows[0]["tags"] == f"'{formula}"  # none that a spreadsheet computes
     assert rows[1]["tags"] == "beta"
 
 

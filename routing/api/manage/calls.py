@@ -30,7 +30,8 @@ REPORT_FIELDS = ("group_by", "from", "to", "mode", "format")
 AMOUNTS = ("calls", "attempts", "failed", "input_tokens", "output_tokens")
 MONEY = ("cost_usd", "saved_usd", "unpriced_calls", "estimated_usd", "succeeded",
          "cost_per_success_usd")  # fmt: skip
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets compute, wide letters and line feeds included (OWASP, "CSV Injection").
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def parameters(names: tuple[str, ...]) -> list[OpenApiParameter]:
