@@ -150,6 +150,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
+    def handle_websocket_upgrade(self) -> None:
+        """As the base class does, which leaves a handshake that it cannot read open for good."""
+        super().handle_websocket_upgrade()
+        protocol: Any = self.transport.get_protocol()
+        if protocol.conn.handshake_exc is not None:
+            self._refuse(BadFraming("A WebSocket begins with lines of up to 8 KB and no body."))
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """As the base class does; requests of a pipeline begin one after the other."""
         answering = self._answering = Answering(cycle)

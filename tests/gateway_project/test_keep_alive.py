@@ -150,3 +150,23 @@ def test_requests_do_not_pile_up_behind_a_slow_answer(server: Server) -> None:
 
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
         assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"GET /", b"GET /?" + 9000 * b"x"),
+        (b"\r\n\r\n", b"\r\nCookie: " + 9000 * b"x" + b"\r\n\r\n"),
+        (b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\nhello"),
+        (b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ],
+    ids=["long line", "long cookie", "body", "chunked body"],
+)
+def test_a_handshake_that_cannot_be_read_is_answered_and_closed(
+    before: bytes, after: bytes, server: Server
+) -> None:
+    with server.connect() as connection:
+        connection.sendall(UPGRADE.replace(before, after, 1))
+
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+        assert connection.recv(1) == b""
