@@ -1,6 +1,7 @@
 """A session is no way around a role: what a page does not show, `/api/v1` does not tell either."""
 
 import pytest
+from django.test import Client
 
 from accounts import ids
 from accounts.roles import Role
@@ -54,3 +55,14 @@ def test_every_method_of_the_api_asks_for_a_right() -> None:
         view = route.callback.view_class  # type: ignore[attr-defined]
         methods = {name.upper() for name in view.http_method_names if hasattr(view, name)}
         assert methods - {"OPTIONS"} <= set(view.rights) | {"HEAD"}, str(route.pattern)
+
+
+def test_a_change_by_session_without_its_token_is_told_what_is_missing(world: World) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(world.owner)
+
+    answer = browser.post("/api/v1/projects", {"name": "shop"}, content_type="application/json")
+
+    assert answer.status_code == 403
+    assert "X-CSRFToken" in answer.json()["error"]["message"]
+    assert "Ask an owner" not in answer.json()["error"]["message"]

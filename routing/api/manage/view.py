@@ -46,6 +46,11 @@ class Manager:
             raise RoleNotAllowed
 
 
+class CsrfRefused(RoleNotAllowed):
+    message = "By session every change needs the CSRF token of the page."
+    advice = "Send it as X-CSRFToken, or send a management key in place of the session."
+
+
 class ManagementAuthentication(BaseAuthentication):
     """`Authorization: Bearer flo2_mgmt_…`, else the session with its CSRF token."""
 
@@ -85,7 +90,7 @@ class ManagementAuthentication(BaseAuthentication):
         check.process_request(request._request)  # noqa: SLF001
         reason = check.process_view(request._request, None, (), {})  # type: ignore[arg-type]  # noqa: SLF001
         if reason:
-            raise RoleNotAllowed("The CSRF token is missing or wrong.")
+            raise CsrfRefused
 
 
 class ManagementScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
