@@ -8,7 +8,8 @@ from accounts.roles import Role
 MAY = {
     Role.OWNER: "Everything, transfer and deletion of the account included.",
     Role.ADMIN: "Everything but to transfer or delete the account.",
-    Role.MEMBER: "Sees all pages, manages keys, policies and budgets, and uses the playground.",
+    Role.MEMBER: "Sees all pages but the audit list, manages keys, policies and budgets, and uses"
+    " the playground.",
     Role.VIEWER: "Sees calls, costs and budgets, and changes nothing.",
 }
 

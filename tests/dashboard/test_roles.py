@@ -6,6 +6,7 @@ from django.test import Client
 from accounts.roles import RIGHTS, Right, Role
 from dashboard.navigation import PAGES, Page, menu
 from tests.dashboard.conftest import LogIn, World
+from tests.dashboard.reading import text
 from tests.factories.accounts import MembershipFactory, TenantFactory
 
 GUARDED = [page for page in PAGES if page.right]
@@ -77,6 +78,16 @@ def test_the_menu_names_only_pages_that_the_role_may_see(role: str) -> None:
 
     assert {"overview", "calls", "costs", "docs"} <= names
     assert ("providers" in names) == (Right.MANAGE_KEYS in RIGHTS[Role(role)])
+
+
+def test_the_team_page_says_which_pages_a_member_does_not_see(owner: Client) -> None:
+    everything, theirs = (
+        {entry.title for _, entries in menu(role, "overview") for entry in entries}
+        for role in (Role.OWNER, Role.MEMBER)
+    )
+
+    assert everything - theirs == {"Audit"}
+    assert "Sees all pages but the audit list" in text(owner.get("/dashboard/team/"))
 
 
 def test_pages_that_are_not_in_the_menu_mark_the_entry_they_belong_to() -> None:
