@@ -1,7 +1,6 @@
 """Forms of the training data page: what is collected, and what of it is looked at."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -10,6 +9,7 @@ from accounts import ids
 from accounts.models import GatewayKey, Project
 from accounts.tenant_settings import Settings
 from dashboard import words
+from dashboard.forms import days
 from routing.training_data import filters, terms
 from routing.training_data.rows import Wanted
 
@@ -139,10 +139,7 @@ class LookForm(forms.Form):
         policies: Sequence[str],
     ) -> None:
         super().__init__(data)
-        for name, label in (("from", "From"), ("to", "To")):
-            self.fields[name] = forms.DateField(
-                required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
-            )
+        self.fields.update(days.bounds())
         self._projects = {project.name: project.pk for project in projects}
         self._lineages = {_id(key): key.lineage for key in keys}
         self._choose("project", [(name, name) for name in self._projects])
@@ -164,8 +161,8 @@ class LookForm(forms.Form):
             policy=said.get("policy", ""),
             finish_reason=said.get("finish_reason", ""),
             min_score=float(score) if score else None,
-            start=_midnight(said.get("from")),
-            end=_midnight(said.get("to"), after=True),
+            start=days.begins_at(said.get("from")),
+            end=days.ends_at(said.get("to")),
         )
 
     @property
@@ -179,9 +176,3 @@ class LookForm(forms.Form):
 
 def _id(key: GatewayKey) -> str:
     return ids.show("key", key.pk)
-
-
-def _midnight(day: date | None, *, after: bool = False) -> datetime | None:
-    if day is None:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=int(after))

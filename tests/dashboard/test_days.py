@@ -20,6 +20,8 @@ PAGES = (
     "/dashboard/costs/?format=csv&",
     "/dashboard/audit/?",
     "/dashboard/reconciliation/?",
+    "/dashboard/data/?",
+    "/dashboard/data/export/?",
 )
 ODD = (
     "from=1960-01-01&to=1960-01-02", "from=1970-01-01&to=1970-01-05", "from=1971-01-01",
@@ -35,7 +37,7 @@ def test_a_page_of_any_days_is_shown(owner: Client, page: str) -> None:
     assert set(answers.values()) == {200}, answers
 
 
-@pytest.mark.parametrize("page", ["calls", "costs", "audit"])
+@pytest.mark.parametrize("page", ["calls", "costs", "audit", "data"])
 def test_a_day_out_of_range_is_named(owner: Client, page: str) -> None:
     assert BOUNDS in text(owner.get(f"/dashboard/{page}/?to=9999-12-31"))
     assert BOUNDS not in text(owner.get(f"/dashboard/{page}/?to=9997-12-31"))
