@@ -20,6 +20,7 @@ from gateway_project import limits
 from gateway_project.answering import Answering
 from routing.api import responses
 from routing.api import urls as api_urls
+from routing.api.authentication import GatewayKeyAuthentication
 from routing.api.requests import LeanRequest, dialect_of
 from routing.api.responses import RawResponse
 
@@ -31,6 +32,9 @@ PREFIX = "/v1/"
 MANAGEMENT = "/api/"  # has a path or two that end like one of ours
 # What clients ask for when their base URL lacks /v1, or has it twice.
 _ENDPOINTS = ("/chat/completions", "/messages", "/responses", "/embeddings", "/models")
+
+
+_AUTHENTICATION = GatewayKeyAuthentication()
 
 
 class WrongPath(NotFound):
@@ -67,6 +71,8 @@ class LeanDoor:
             limits.check_head(scope)
             body = answering.take_body()
             if body is None:
+                asking = LeanRequest(dict(scope), b"", call=call, made=made, began=began)
+                await _AUTHENTICATION.recognise(asking)  # nobody waits for a stranger's body
                 body = await limits.read_body(scope, receive, limits.API_BODY_BYTES)
             request = LeanRequest(dict(scope), body, call=call, made=made, began=began)
             response = await self._answer(request)

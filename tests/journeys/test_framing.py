@@ -33,6 +33,25 @@ def test_a_trailer_is_no_header(caller: Caller, place: str, status: bytes) -> No
         assert connection.recv(4096).startswith(b"HTTP/1.1 %b " % status)
 
 
+@pytest.mark.parametrize(("who", "answered"), [("stranger", True), ("caller", False)])
+def test_the_body_of_a_stranger_is_not_waited_for(
+    caller: Caller, who: str, *, answered: bool
+) -> None:
+    """20 of them filled 360 MB before the first one was refused."""
+    key = caller.test_key if who == "caller" else "flo2_test_nobody"
+    with connected(caller) as connection:
+        connection.settimeout(10 if answered else 0.3)
+        head = f"{HEAD}Authorization: Bearer {key}\r\nContent-Length: 1000000\r\n\r\n"
+        connection.sendall(head.encode() + b"{")
+        try:
+            told = connection.recv(4096)
+        except TimeoutError:
+            told = b""
+
+    assert (b"401 Unauthorized" in told and b"connection: close" in told) is answered
+    assert bool(told) is answered
+
+
 @pytest.mark.parametrize("has_come", [True, False], ids=["at once", "in two parts"])
 def test_a_wish_for_another_protocol_is_passed_over(caller: Caller, *, has_come: bool) -> None:
     """As Java's HTTP client has it on a plain connection."""
