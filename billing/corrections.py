@@ -125,7 +125,8 @@ def attempt_after(row: Attempt, correction: Correction | None) -> AttemptEnded:
     attempt = books.attempt_of(row)
     if correction is None:
         return attempt
-    status = "estimated" if row.usage_source == "estimated" else "priced"
+    is_guess = pricing.from_json(correction.price).is_guess
+    status = "estimated" if row.usage_source == "estimated" or is_guess else "priced"
     return msgspec.structs.replace(attempt, cost=correction.cost, cost_status=status)
 
 
@@ -180,6 +181,8 @@ def _differing(tenant: UUID, calls: Sequence[Call], span: Span, price_on: PriceO
         price = price_on(attempt.provider, attempt.model, days[attempt.call_id])
         if price is None:
             continue
+        if attempt.price:
+            price = pricing.of_service(price, pricing.from_json(attempt.price).service)
         last = effective.get((attempt.call_id, attempt.number))
         new = New(attempt, last, pricing.cost_of(usage, price), pricing.applied(price, usage))
         if new.cost != new.was:

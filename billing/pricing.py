@@ -17,6 +17,12 @@ from billing.money import LARGEST, PICO, ZERO
 from billing.usage import BUCKETS, Usage
 
 MILLION = Decimal(1_000_000)
+OWN = "tenant"  # the source of a price that a tenant has set
+# Of tiers of service without a published price, as multiples of the usual one: a cheaper tier is
+# charged in full. Published ones are 1.7 to 2 times for "priority", 2 to 6 for "fast"
+# (genai-prices 0.2.3 and platform.claude.com/docs, fast mode, read 2026-11-20).
+_GUESSES = {"flex": 1}
+USUAL_GUESS, DEAREST = 2, 6
 FINEST = Decimal("1e-6")  # a rate finer than this per million would break exact pico-dollars
 
 
@@ -42,6 +48,15 @@ class Tier(msgspec.Struct, frozen=True):
     rates: Rates
 
 
+class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rates of another tier of service than the usual one."""
+
+    service: str  # as a request names it: "flex", "priority", "fast"
+    rates: Rates
+    since: date | None = None
+    tiers: tuple[Tier, ...] = ()
+
+
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rates in force, where they come from and since when."""
 
@@ -49,6 +64,9 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
     rates: Rates
     since: date | None = None
     tiers: tuple[Tier, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    service: str = ""  # the tier of service whose rates these are, if not the usual one
+    is_guess: bool = False  # nobody has published what that tier costs
 
     def rates_for(self, input_tokens: int) -> Rates:
         """The rates of a request of this size."""
@@ -139,10 +157,56 @@ def receipt(usage: Usage, rates: Rates) -> list[tuple[str, int, Decimal, Decimal
 
 
 def applied(price: Price, usage: Usage) -> Price:
-    """The price as it is kept with a call: the rates that applied, without other tiers."""
-    if not price.tiers:
+    """The price as it is kept with a call: the rates that applied, without the others."""
+    if not price.tiers and not price.variants:
         return price
-    return Price(source=price.source, since=price.since, rates=price.rates_for(usage.input_tokens))
+    rates = price.rates_for(usage.input_tokens)
+    return msgspec.structs.replace(price, rates=rates, tiers=(), variants=())
+
+
+def of_service(price: Price, service: str) -> Price:
+    """The price of a tier of service; of one whose rates are not known a guess, marked as such.
+
+    Who has a price of his own set it for what he uses.
+    """
+    if not service or price.source == OWN:
+        return price
+    for variant in price.variants:
+        if variant.service == service:
+            return Price(
+                source=price.source,
+                since=variant.since,
+                rates=variant.rates,
+                tiers=variant.tiers,
+                service=service,
+            )
+    return _times(_GUESSES.get(service, USUAL_GUESS), price, service)
+
+
+def at_most(price: Price, service: str) -> Price:
+    """The most that this tier of service may cost: of one not sent on to a provider, the usual."""
+    if not service:
+        return price
+    priced = of_service(price, service)
+    if priced.is_guess:
+        return priced if service in _GUESSES else _times(DEAREST, price, service)
+    return max(price, priced, key=lambda one: (one.rates.output, one.rates.input))
+
+
+def _times(factor: int, price: Price, service: str) -> Price:
+    def dearer(rates: Rates) -> Rates:
+        named = {name: getattr(rates, name) for name in rates.__struct_fields__}
+        return Rates(**{name: rate and rate * factor for name, rate in named.items()})
+
+    tiers = tuple(Tier(one.above_input_tokens, dearer(one.rates)) for one in price.tiers)
+    return Price(
+        source=price.source,
+        since=price.since,
+        rates=dearer(price.rates),
+        tiers=tiers,
+        service=service,
+        is_guess=True,
+    )
 
 
 def to_json(price: Price) -> bytes:

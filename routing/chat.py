@@ -14,6 +14,8 @@ from routing.conversation import Answer
 
 Body = dict[str, Any]
 
+USUAL_SERVICE = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
+
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What a caller asks for, and what a candidate needs to be able to do."""
@@ -29,6 +31,12 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False)
     size: int  # bytes of the body
     kind: str = "chat"  # of the models that can answer, see routing.providers.spec
     headers: tuple[tuple[bytes, bytes], ...] = ()  # for a provider of the same dialect alone
+
+    @property
+    def service(self) -> str:
+        """The tier of service that it asks for, where that is not the usual one; or nothing."""
+        named = self.body.get("service_tier") or self.body.get("speed")
+        return named if isinstance(named, str) and named not in USUAL_SERVICE else ""
 
 
 class ChatReply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):

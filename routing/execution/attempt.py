@@ -58,6 +58,7 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     output_bytes: int = 0
 
 
+_SERVICE_FIELDS = frozenset({"service_tier", "speed"})
 Charge = tuple[Decimal | None, CostStatus, Price | None]
 
 NOTHING = Consumed()
@@ -273,28 +274,35 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
             return ZERO, "priced", None
         if consumed.usage.total_tokens > MOST_TOKENS:
             return None
-        price = self._price(consumed.model)
-        if price is None:
-            cost = consumed.reported_cost
-            return (None, "unpriced", None) if cost is None else (cost, "reported", None)
+        price, reported = self._price(consumed.model), consumed.reported_cost
+        if price is None or (price.is_guess and reported is not None):
+            return (None, "unpriced", None) if reported is None else (reported, "reported", None)
         try:
             cost = pricing.cost_of(consumed.usage, price)
         except ArithmeticError:
             return None
         if cost > MOST_COST:
             return None
-        status: CostStatus = "estimated" if consumed.source == "estimated" else "priced"
+        is_exact = consumed.source != "estimated" and not price.is_guess
+        status: CostStatus = "priced" if is_exact else "estimated"
         return cost, status, pricing.applied(price, consumed.usage)
+
+    def _service(self) -> str:
+        """The tier of service that the provider was asked for: a translated request has none."""
+        chat, wire = self.story.chat, self.candidate.offer.provider.wire
+        if wire == "gemini" or (wire == "anthropic") != (chat.dialect == "anthropic"):
+            return ""
+        return "" if _SERVICE_FIELDS.intersection(self.adapted) else chat.service
 
     def _price(self, answered_model: str) -> Price | None:
         """The price of what was asked for; for a name that no catalogue has, of what answered."""
-        candidate = self.candidate
-        if candidate.price is not None or candidate.offer.model is not None or not answered_model:
-            return candidate.price
-        story = self.story
-        return prices.in_force(
-            story.caller.tenant_id, candidate.provider, answered_model, today=story.today
-        )
+        story, candidate = self.story, self.candidate
+        price = candidate.price
+        if price is None and candidate.offer.model is None and answered_model:
+            price = prices.in_force(
+                story.caller.tenant_id, candidate.provider, answered_model, today=story.today
+            )
+        return price and pricing.of_service(price, self._service())
 
     def _limits(self, *, is_simulated: bool) -> Limits:
         story, timeouts, model = self.story, self.story.timeouts, self.candidate.offer.model

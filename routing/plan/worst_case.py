@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from billing import money
+from billing import money, pricing
 from billing.pricing import Price, Rates
 from routing.chat import Body, ChatRequest
 from routing.providers.catalog_index import Offer
@@ -20,12 +20,19 @@ USUAL_MAXIMUM = 4096  # tokens, named where nobody knows how long answers may be
 LEAST_OUTPUT = 1024  # tokens: below that an answer is of no use
 ROOM_SHARE = 8  # of what is left one call that names no maximum may take this part
 _FILES = frozenset({"image", "audio", "pdf"})
+# Parts of a message that are read as they are written: no more tokens than bytes.
+_WRITTEN = frozenset(
+    {
+        "text", "input_text", "output_text", "refusal", "summary_text", "reasoning_text",
+        "thinking", "redacted_thinking", "tool_use", "tool_result",
+    }
+)  # fmt: skip
 _MAXIMUM = {"openai": "max_completion_tokens", "responses": "max_output_tokens"}
 
 
 def cost(price: Price, chat: ChatRequest, offer: Offer) -> int:
     """The most that one attempt may cost, in pico-dollars."""
-    prompt = prompt_bound(chat, offer)
+    price, prompt = pricing.at_most(price, chat.service), prompt_bound(chat, offer)
     return _pico(prompt * _dearest_in(price, prompt)) + _output_cost(price, chat, offer, prompt)
 
 
@@ -37,11 +44,22 @@ def fits(amount: int, ceiling: Decimal | None) -> bool:
 def prompt_bound(chat: ChatRequest, offer: Offer) -> int:
     """More tokens than the prompt can have."""
     context = offer.model.context if offer.model else None
-    if not chat.needs.isdisjoint(_FILES):
+    if not chat.needs.isdisjoint(_FILES) or _has_other_parts(chat.body):
         # A picture of a few bytes may count as tens of thousands of tokens.
         return context or max(chat.size, FILE_TOKENS)
     bound = chat.size + (TOOL_TOKENS if "tools" in chat.needs else 0)
     return min(bound, context) if context else bound
+
+
+def _has_other_parts(body: Body) -> bool:
+    """Whether there is something of a kind that nobody here knows, such as a video."""
+    spoken = body.get("messages") or body.get("input")
+    for one in spoken if isinstance(spoken, list) else ():
+        content = one.get("content") if isinstance(one, dict) else None
+        for part in content if isinstance(content, list) else ():
+            if isinstance(part, dict) and part.get("type") not in _WRITTEN:
+                return True
+    return False
 
 
 def payable_maximum(price: Price, chat: ChatRequest, offer: Offer, room: int) -> int | None:
@@ -50,6 +68,7 @@ def payable_maximum(price: Price, chat: ChatRequest, offer: Offer, room: int) ->
     `room` is what the budget has left, in pico-dollars.
     """
     known = offer.model.output if offer.model else None
+    price = pricing.at_most(price, chat.service)
     rate = _dearest_out(price, prompt_bound(chat, offer))
     if not rate:
         return None

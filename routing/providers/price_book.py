@@ -12,6 +12,8 @@ import re
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
+from copy import copy
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -19,10 +21,13 @@ from typing import Any
 
 import msgspec
 
-from billing.pricing import FINEST, Price, Rates, Tier
+from billing.pricing import FINEST, Price, Rates, Tier, Variant
 from routing.providers import loader
 
 LIBRARY = "genai-prices"
+FORMAT = 2  # of the file
+SERVICES = ("service_tier", "speed")  # fields of requests that name another tier of service
+USUAL = ("default",)
 
 Match = tuple[str, Any]  # ("equals" | "starts_with" | …, text) or ("or" | "and", [Match, …])
 
@@ -33,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True):
     id: str
     match: Match
     prices: tuple[Price, ...]
+    variants: tuple[Variant, ...] = ()  # of one tier of service the first that has begun counts
 
 
 class PriceBook(msgspec.Struct, frozen=True):
@@ -44,13 +50,16 @@ class PriceBook(msgspec.Struct, frozen=True):
         wanted = model.lower()
         for entry in self.providers.get(provider, ()):
             if matches(entry.match, wanted):
-                return _on(entry.prices, day)
+                price = _on(entry.prices, day)
+                if price is None or not entry.variants:
+                    return price
+                return msgspec.structs.replace(price, variants=_begun(entry.variants, day))
         return None
 
 
 def path_in(folder: Path) -> Path:
-    """One book for each version of the library and each set of catalogue files."""
-    names = "".join(path.name for path in sorted(loader.FOLDER.glob("*.toml")))
+    """One book for each version of the library, each set of catalogue files, and each format."""
+    names = f"{FORMAT}" + "".join(path.name for path in sorted(loader.FOLDER.glob("*.toml")))
     version = importlib.metadata.version(LIBRARY)
     return folder / f"prices-{version}-{zlib.crc32(names.encode()):08x}.json"
 
@@ -91,6 +100,14 @@ def _on(prices: tuple[Price, ...], day: date) -> Price | None:
     return known[-1] if known else None
 
 
+def _begun(variants: tuple[Variant, ...], day: date) -> tuple[Variant, ...]:
+    found: dict[str, Variant] = {}
+    for one in variants:
+        if one.since is None or one.since <= day:
+            found.setdefault(one.service, one)
+    return tuple(found.values())
+
+
 # Making the book: the only code that imports the library -------------------------------------
 
 
@@ -110,9 +127,32 @@ def make() -> PriceBook:
 
 
 def _entry(model: Any, version: str) -> Entry:
-    return Entry(
-        model.id, _match(model.match), tuple(_prices(model.prices, f"{LIBRARY} {version}"))
-    )
+    prices = tuple(_prices(model.prices, f"{LIBRARY} {version}"))
+    return Entry(model.id, _match(model.match), prices, tuple(_variants(model)))
+
+
+def _variants(model: Any) -> Iterator[Variant]:
+    """Its other tiers of service. What a variant does not name it has from the usual price."""
+    for row in model.price_variants or ():
+        service = next((row.when[name] for name in SERVICES if name in row.when), "")
+        start = getattr(row.constraint, "start_date", None)
+        is_datable = row.constraint is None or start
+        if len(row.when) != 1 or service in ("", *USUAL) or not is_datable:
+            continue
+        merged = copy(_usual(model.prices, start))
+        named = {name: value for name, value in row.prices.__dict__.items() if value is not None}
+        merged.__dict__.update(named)
+        price = _with_tiers(merged, start, "")
+        yield Variant(service, price.rates, start, price.tiers)
+
+
+def _usual(prices: Any, day: date | None) -> Any:
+    """What the library lists for a day; of a variant that was always there, at first."""
+    if not isinstance(prices, list):
+        return prices
+    starts = [(row, getattr(row.constraint, "start_date", None)) for row in prices]
+    begun = [row for row, start in starts if start is None or (day and start <= day)]
+    return (begun or prices)[-1].prices
 
 
 def _match(clause: Any) -> Match:

@@ -13,9 +13,10 @@ from accounts import tenancy
 from accounts.models import Tenant
 from billing import books, corrections, money, reports, rollups, verification
 from billing.corrections import Outcome, Span
+from billing.facts import AttemptEnded
 from billing.models import BudgetWindow, Correction, SpendDelta
 from billing.periods import Period
-from billing.pricing import Price, Rates, Tier
+from billing.pricing import Price, Rates, Tier, Variant
 from billing.usage import Usage
 from tests.accounts.databases import postgresql_only
 from tests.accounts.depth import examples
@@ -138,6 +139,25 @@ def test_estimates_stay_estimates(tenant: Tenant) -> None:
     reprice(tenant, "2")
 
     assert total(tenant).estimated == total(tenant).cost == Decimal("0.003")
+
+
+def test_a_call_of_another_tier_of_service_is_priced_at_that_tier_again(tenant: Tenant) -> None:
+    def attempt(service: str) -> AttemptEnded:
+        paid = Price(source="list", rates=Rates(Decimal(1), Decimal(1)), service=service)
+        return AttemptEndedFactory.build(call="", price=paid)
+
+    flex = Variant("flex", Rates(Decimal(1), Decimal(1)))
+    listed = Price(source="list", rates=Rates(Decimal(2), Decimal(2)), variants=(flex,))
+    book_call(tenant, attempts=[attempt("flex")])
+    book_call(tenant, attempts=[attempt("priority")])
+
+    with tenancy.tenant_scope(tenant.pk):
+        span = Span(period=MONTH, mode="live")
+        corrections.reprice(tenant.pk, span, lambda *_: listed, by="me", now=NOW, apply=True)
+
+    # 1500 tokens at a dollar per million, and at a guess of twice the usual two dollars
+    assert total(tenant).cost == Decimal("0.0015") + Decimal("0.006")
+    assert total(tenant).estimated == Decimal("0.006")
 
 
 def test_the_last_correction_rules_and_all_are_kept(tenant: Tenant) -> None:

@@ -4,12 +4,13 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing import money, pricing
-from billing.pricing import Price, Rates, Tier, cost_of
+from billing.pricing import Price, Rates, Tier, Variant, cost_of
 from billing.usage import BUCKETS, Usage
 
 RATE = st.integers(0, 10**10).map(lambda micro: Decimal(micro).scaleb(-6))  # up to 10,000 USD
@@ -219,3 +220,50 @@ def test_what_a_checked_rate_charges_can_be_booked(usage: Usage, rates: Rates) -
 
     if cost <= money.LARGEST:
         assert money.from_pico(money.to_pico(cost)) == cost
+
+
+FLEX = Variant("flex", Rates(Decimal("0.5"), Decimal(1)), date(2026, 10, 1))
+LISTED = Price(source="list", rates=Rates(Decimal(1), Decimal(2), Decimal("0.1")), variants=(FLEX,))
+
+
+def test_a_tier_of_service_has_its_published_rates() -> None:
+    priced = pricing.of_service(LISTED, "flex")
+
+    assert (priced.rates, priced.since, priced.source) == (FLEX.rates, FLEX.since, "list")
+    assert (priced.service, priced.is_guess) == ("flex", False)
+    assert pricing.of_service(LISTED, "") is LISTED
+
+
+def test_a_tier_that_nobody_has_published_is_guessed_at_and_never_below_the_usual() -> None:
+    plain = msgspec.structs.replace(
+        LISTED, variants=(), tiers=(Tier(100, Rates(Decimal(3), Decimal(4))),)
+    )
+    priority, flex = pricing.of_service(plain, "priority"), pricing.of_service(plain, "flex")
+
+    assert priority.rates == Rates(Decimal(2), Decimal(4), Decimal("0.2"))
+    assert priority.tiers == (Tier(100, Rates(Decimal(6), Decimal(8))),)
+    assert (flex.rates, flex.tiers) == (plain.rates, plain.tiers)
+    assert (priority.is_guess, flex.is_guess) == (True, True)
+
+
+def test_who_set_a_price_of_his_own_pays_that_for_every_tier() -> None:
+    own = Price(source="tenant", rates=LISTED.rates)
+
+    assert pricing.of_service(own, "priority") is own
+
+
+def test_the_most_that_a_tier_may_cost_is_no_less_than_the_usual_price() -> None:
+    """The provider may be one that is not told of it, or serve it at the usual price."""
+    assert pricing.at_most(LISTED, "flex") is LISTED
+    assert pricing.at_most(LISTED, "turbo").rates.output == 6 * LISTED.rates.output
+    dearer = Variant("priority", Rates(Decimal(2), Decimal(4)))
+    found = pricing.at_most(msgspec.structs.replace(LISTED, variants=(dearer,)), "priority")
+    assert found.rates == dearer.rates
+
+
+def test_a_call_keeps_the_rates_of_its_tier_and_no_others() -> None:
+    usage = Usage(input_uncached=1, output_visible=1)
+    kept = pricing.applied(pricing.of_service(LISTED, "flex"), usage)
+
+    assert (kept.rates, kept.service, kept.variants) == (FLEX.rates, "flex", ())
+    assert pricing.applied(LISTED, usage).variants == ()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing import money, pricing
-from billing.pricing import Price, Rates, Tier
+from billing.pricing import Price, Rates, Tier, Variant
 from billing.usage import Usage
 from routing.chat import ChatRequest
 from routing.options import Options
@@ -85,6 +85,28 @@ def test_a_picture_may_be_as_long_as_the_context() -> None:
 
     assert worst_case.prompt_bound(asked, offer(context=131_072)) == 131_072
     assert worst_case.prompt_bound(asked, offer(context=None)) == worst_case.FILE_TOKENS
+
+
+def test_a_part_of_a_kind_that_nobody_knows_may_be_as_long_as_the_context() -> None:
+    part = {"type": "video_url", "video_url": {"url": "https://example.org/x.mp4"}}
+    asked = chat(messages=[{"role": "user", "content": [{"type": "text", "text": "?"}, part]}])
+    written = chat(messages=[{"role": "user", "content": [{"type": "text", "text": "Say hi"}]}])
+
+    assert worst_case.prompt_bound(asked, offer(context=131_072)) == 131_072
+    assert worst_case.prompt_bound(written, offer(context=131_072)) == written.size
+
+
+def test_a_dearer_tier_of_service_is_reserved_for() -> None:
+    usual, dearer = chat(max_tokens=10), chat(max_tokens=10, service_tier="priority")
+    its = price()
+    listed = Price(
+        source="list", rates=its.rates,
+        variants=(Variant("priority", Rates(Decimal(2), Decimal(4))),),
+    )  # fmt: skip
+    asked = msgspec.structs.replace(usual, body=dearer.body)
+
+    assert worst_case.cost(listed, asked, offer()) == 2 * worst_case.cost(its, usual, offer())
+    assert worst_case.cost(its, asked, offer()) == 6 * worst_case.cost(its, usual, offer())
 
 
 def test_a_maximum_is_an_eighth_of_what_is_left_and_at_least_1024_tokens() -> None:

@@ -194,3 +194,26 @@ def test_the_book_agrees_with_the_library_on_every_model_of_ours() -> None:
             assert ours.rates.input == price_book._charged(base), model.id
             compared += 1
     assert compared > 500
+
+
+def test_the_book_agrees_with_the_library_on_every_tier_of_service() -> None:
+    import datetime
+
+    from genai_prices import data_snapshot
+
+    moment = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
+    ids = {one.prices_id or one.slug: one.slug for one in loader.load_all().values()}
+    compared = set()
+    for provider in data_snapshot.get_snapshot().providers:
+        for model in provider.models if provider.id in ids else ():
+            for variant in model.price_variants or ():
+                ((name, service),) = variant.when.items()
+                if name not in price_book.SERVICES or service in price_book.USUAL:
+                    continue
+                theirs = model.get_prices(moment, {name: service})
+                ours = prices.book().find(ids[provider.id], model.id, TODAY)
+                assert ours is not None
+                rates = {one.service: one.rates for one in ours.variants}
+                assert rates[service] == price_book._rates(theirs, None), (model.id, service)
+                compared.add((model.id, service))
+    assert {service for _, service in compared} == {"flex", "priority", "fast"}
