@@ -29,9 +29,16 @@ EMBEDDED_ONLY = (
     "/experiments/test_judging_crash.py",
     "/experiments/test_scorer.py", "/experiments/test_speed.py", "/experiments/test_statistics.py",
     "/routing/wire/", "/routing/plan/", "/routing/scoring/", "/routing/sandbox/",
+    "/routing/execution/", "/house/", "/gateway_project/test_manage.py",
+    "/gateway_project/test_up.py",
 )  # fmt: skip
 # With FLO2_TEST_SPLIT=1 left out on SQLite: CI runs them on PostgreSQL, and no database decides.
-SPLIT = ("/contract/", "/experiments/test_crash_machine.py")
+SPLIT = (
+    "/contract/", "/experiments/test_crash_machine.py", "/routing/upstream/",
+    "/journeys/test_fault_matrix.py", "/journeys/test_faults.py",
+    "/gateway_project/test_draining.py", "/gateway_project/test_keep_alive.py",
+    "/gateway_project/test_limits.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

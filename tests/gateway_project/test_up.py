@@ -11,8 +11,9 @@ from tests.servers.gateway import wait_for
 from tests.servers.installation import Installation
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running() -> Iterator[Installation]:
+    """One for all: the last test stops it."""
     one = Installation({"PYTHONUNBUFFERED": ""})
     one.start()
     yield one
