@@ -17,6 +17,8 @@ from billing.money import LARGEST, PICO, ZERO
 from billing.usage import BUCKETS, Usage
 
 MILLION = Decimal(1_000_000)
+SERVICE_FIELDS = ("service_tier", "speed")  # of requests, which name a tier of service there
+USUAL_SERVICE = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 OWN = "tenant"  # the source of a price that a tenant has set
 # Of tiers of service without a published price, as multiples of the usual one: a cheaper tier is
 # charged in full. Published ones are 1.7 to 2 times for "priority", 2 to 6 for "fast"

@@ -9,12 +9,11 @@ from typing import Any
 
 import msgspec
 
+from billing.pricing import SERVICE_FIELDS, USUAL_SERVICE
 from billing.usage import Usage
 from routing.conversation import Answer
 
 Body = dict[str, Any]
-
-USUAL_SERVICE = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -35,8 +34,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False)
     @property
     def service(self) -> str:
         """The tier of service that it asks for, where that is not the usual one; or nothing."""
-        named = self.body.get("service_tier") or self.body.get("speed")
-        return named if isinstance(named, str) and named not in USUAL_SERVICE else ""
+        named = (self.body.get(name) for name in SERVICE_FIELDS)
+        return next((one for one in named if isinstance(one, str) and one not in USUAL_SERVICE), "")
 
 
 class ChatReply(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):

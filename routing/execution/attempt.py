@@ -14,7 +14,7 @@ from accounts.vault import MasterKeyProblem, SealBroken
 from billing import money, pricing
 from billing.facts import AttemptEnded, CostStatus, Role, UsageSource
 from billing.money import ZERO, InexactMoney
-from billing.pricing import Price
+from billing.pricing import SERVICE_FIELDS, Price
 from billing.usage import Usage
 from routing import dialects, tokens
 from routing.conversation import Conversation
@@ -58,7 +58,6 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     output_bytes: int = 0
 
 
-_SERVICE_FIELDS = frozenset({"service_tier", "speed"})
 Charge = tuple[Decimal | None, CostStatus, Price | None]
 
 NOTHING = Consumed()
@@ -292,7 +291,7 @@ class Attempt(msgspec.Struct, eq=False, gc=False):
         chat, wire = self.story.chat, self.candidate.offer.provider.wire
         if wire == "gemini" or (wire == "anthropic") != (chat.dialect == "anthropic"):
             return ""
-        return "" if _SERVICE_FIELDS.intersection(self.adapted) else chat.service
+        return "" if any(name in self.adapted for name in SERVICE_FIELDS) else chat.service
 
     def _price(self, answered_model: str) -> Price | None:
         """The price of what was asked for; for a name that no catalogue has, of what answered."""

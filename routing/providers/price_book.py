@@ -21,13 +21,19 @@ from typing import Any
 
 import msgspec
 
-from billing.pricing import FINEST, Price, Rates, Tier, Variant
+from billing.pricing import (
+    FINEST,
+    SERVICE_FIELDS,
+    USUAL_SERVICE,
+    Price,
+    Rates,
+    Tier,
+    Variant,
+)
 from routing.providers import loader
 
 LIBRARY = "genai-prices"
 FORMAT = 2  # of the file
-SERVICES = ("service_tier", "speed")  # fields of requests that name another tier of service
-USUAL = ("default",)
 
 Match = tuple[str, Any]  # ("equals" | "starts_with" | …, text) or ("or" | "and", [Match, …])
 
@@ -134,10 +140,10 @@ def _entry(model: Any, version: str) -> Entry:
 def _variants(model: Any) -> Iterator[Variant]:
     """Its other tiers of service. What a variant does not name it has from the usual price."""
     for row in model.price_variants or ():
-        service = next((row.when[name] for name in SERVICES if name in row.when), "")
+        service = next((row.when[name] for name in SERVICE_FIELDS if name in row.when), "")
         start = getattr(row.constraint, "start_date", None)
         is_datable = row.constraint is None or start
-        if len(row.when) != 1 or service in ("", *USUAL) or not is_datable:
+        if len(row.when) != 1 or service in USUAL_SERVICE or not is_datable:
             continue
         merged = copy(_usual(model.prices, start))
         named = {name: value for name, value in row.prices.__dict__.items() if value is not None}

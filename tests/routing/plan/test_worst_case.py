@@ -96,6 +96,12 @@ def test_a_part_of_a_kind_that_nobody_knows_may_be_as_long_as_the_context() -> N
     assert worst_case.prompt_bound(written, offer(context=131_072)) == written.size
 
 
+def test_any_field_that_names_a_tier_of_service_counts() -> None:
+    assert chat(service_tier="auto").service == chat(service_tier=[]).service == ""
+    assert chat(service_tier="auto", speed="fast").service == "fast"
+    assert chat(service_tier="flex").service == "flex"
+
+
 def test_a_dearer_tier_of_service_is_reserved_for() -> None:
     usual, dearer = chat(max_tokens=10), chat(max_tokens=10, service_tier="priority")
     its = price()

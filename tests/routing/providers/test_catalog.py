@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from billing.pricing import SERVICE_FIELDS, USUAL_SERVICE
 from routing.providers import catalog_index, loader, price_book, prices
 
 MINIMAL = """
@@ -208,7 +209,7 @@ def test_the_book_agrees_with_the_library_on_every_tier_of_service() -> None:
         for model in provider.models if provider.id in ids else ():
             for variant in model.price_variants or ():
                 ((name, service),) = variant.when.items()
-                if name not in price_book.SERVICES or service in price_book.USUAL:
+                if name not in SERVICE_FIELDS or service in USUAL_SERVICE:
                     continue
                 theirs = model.get_prices(moment, {name: service})
                 ours = prices.book().find(ids[provider.id], model.id, TODAY)
