@@ -185,6 +185,9 @@ def test_a_filtered_page_hears_that_it_may_lack_some_of_what_came_unseen(
         for _ in range(3):
             call(caller)
         caller.gateway.settle()
+        with pytest.raises(TimeoutError):  # and the news of all of them have come
+            socket.recv(timeout=0.7)
+
         socket.send("go")
 
         told = next_of(socket)
